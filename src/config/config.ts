@@ -1,0 +1,49 @@
+// The configuration as the program uses it: parsed, complete (every default filled in) and frozen. load.ts makes it.
+import type { Route, RuleConfig } from "../core/rules/types.ts";
+import type { Secret } from "../lib/secret.ts";
+
+export interface AccountConfig {
+  readonly name: string;
+  readonly apiKey: Secret;
+  /** HMAC secret, or a PKCS#8 PEM private key (Ed25519 or RSA). */
+  readonly credential: { readonly kind: "hmac" | "pem"; readonly secret: Secret };
+  /** Cron expression with seconds. Runs in UTC: a poll must not skip or repeat the hour of a clock change. */
+  readonly poll: string;
+  readonly cross: boolean;
+  readonly isolated: "all" | "none" | readonly string[];
+}
+
+export interface ExchangeConfig {
+  readonly baseUrl: string;
+  readonly minSpacingMs: number;
+  readonly timeoutMs: number;
+  readonly recvWindowMs: number;
+  readonly weightBudgetPct: number;
+}
+
+/** One channel. `settings` is what the notifier's own schema (beside its adapter) made of the block. */
+export interface NotifierConfig {
+  readonly name: string;
+  readonly type: string;
+  readonly settings: unknown;
+}
+
+export interface Config {
+  /** The file that it came from, as given. */
+  readonly file: string;
+  /** Absolute; a relative one in the file is relative to the file's folder. */
+  readonly stateDir: string;
+  readonly timezone: string;
+  readonly language: "en" | "zh-CN";
+  readonly exchange: ExchangeConfig;
+  readonly accounts: readonly AccountConfig[];
+  readonly rules: readonly RuleConfig[];
+  readonly watchdog: {
+    readonly staleAfterMs: number;
+    readonly heartbeat: { readonly url: Secret; readonly everyMs: number } | undefined;
+  };
+  readonly notifiers: readonly NotifierConfig[];
+  /** Empty: everything to every notifier. */
+  readonly routes: readonly Route[];
+  readonly http: { readonly host: string; readonly port: number; readonly token: Secret | undefined } | undefined;
+}

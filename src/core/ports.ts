@@ -1,0 +1,243 @@
+// The nouns of margind and what its drivers need from the world: the exchange, the store, the notifiers, the clock.
+// The interfaces live here, with their consumers; the adapters implement them and know nothing of each other.
+
+// ---------------------------------------------------------------- severity and identity
+
+/** The rungs of a ladder, mildest first. */
+export const SEVERITIES = ["info", "warning", "critical"] as const;
+export type Severity = (typeof SEVERITIES)[number];
+
+/** What an alert is about. `feed` is the data itself: is anything valid still arriving? */
+export type Subject = "cross" | `isolated ${string}` | "feed" | `notifier ${string}`;
+
+/** An alert's identity. It is the same over restarts and config reloads, so it holds rule ids and never a hash of the config. */
+export interface AlertId {
+  readonly account: string;
+  readonly subject: Subject;
+  readonly rule: string;
+}
+
+// ---------------------------------------------------------------- what the exchange answers
+
+/** The two account reads of a poll. */
+export type Source = "cross" | "isolated";
+
+/**
+ * Personal margin levels of the cross account at which Binance changes rights, calls and liquidates.
+ * Source: GET /sapi/v1/margin/tradeCoeff. 3x: 1.5 / 1.3 / 1.1; 5x about 1.25 / 1.16 / 1.1.
+ */
+export interface Bars {
+  readonly normalBar: number;
+  readonly marginCallBar: number;
+  readonly forceLiquidationBar: number;
+}
+export type BarName = keyof Bars;
+
+/** One asset of the cross account. Amounts in units of the asset. */
+export interface AssetBalance {
+  readonly asset: string;
+  readonly free: number;
+  readonly locked: number;
+  readonly borrowed: number;
+  readonly interest: number;
+}
+
+/**
+ * GET /sapi/v1/margin/account, typed. A field is undefined when it was missing or malformed; then `problems` says so
+ * ("marginLevel is null, not a decimal"). Whether that makes the observation INVALID depends on the rules, see observe.ts.
+ */
+export interface CrossAnswer {
+  readonly source: "cross";
+  /** False when Binance says that no cross account was ever opened (created:false, or code -3003). */
+  readonly opened: boolean;
+  readonly marginLevel: number | undefined;
+  readonly collateralMarginLevel: number | undefined;
+  readonly totalAssetOfBtc: number | undefined;
+  readonly totalLiabilityOfBtc: number | undefined;
+  readonly totalNetAssetOfBtc: number | undefined;
+  readonly borrowEnabled: boolean | undefined;
+  readonly tradeEnabled: boolean | undefined;
+  readonly transferInEnabled: boolean | undefined;
+  readonly transferOutEnabled: boolean | undefined;
+  readonly accountType: string | undefined;
+  /** Undefined when the list is missing or one row's amounts are malformed: then nobody can say whether there is debt. */
+  readonly assets: readonly AssetBalance[] | undefined;
+  readonly problems: readonly string[];
+}
+
+/** One leg of an isolated pair. Amounts in units of the asset. */
+export interface PairLeg extends AssetBalance {
+  readonly totalAsset: number | undefined;
+}
+
+/** One row of GET /sapi/v1/margin/isolated/account, typed. The rules for undefined and `problems` are those of CrossAnswer. */
+export interface PairAnswer {
+  readonly symbol: string;
+  readonly isolatedCreated: boolean | undefined;
+  readonly enabled: boolean | undefined;
+  readonly tradeEnabled: boolean | undefined;
+  readonly marginLevel: number | undefined;
+  readonly marginLevelStatus: string | undefined;
+  readonly marginRatio: number | undefined;
+  readonly indexPrice: number | undefined;
+  readonly liquidatePrice: number | undefined;
+  readonly liquidateRate: number | undefined;
+  /** Undefined when one of the leg's amounts is malformed. */
+  readonly base: PairLeg | undefined;
+  readonly quote: PairLeg | undefined;
+  readonly problems: readonly string[];
+}
+
+export interface IsolatedAnswer {
+  readonly source: "isolated";
+  /** What was asked for: a pair asked for and not answered is MISSING, and with "all" so is one that was there before. */
+  readonly asked: "all" | readonly string[];
+  readonly pairs: readonly PairAnswer[];
+}
+
+export type Answer = CrossAnswer | IsolatedAnswer;
+
+/** What one read of a poll came to. A failure is a value: it changes no alert, it only lets the staleness clock run. */
+export type ReadResult =
+  | { readonly ok: true; readonly atMs: number; readonly answer: Answer }
+  | { readonly ok: false; readonly atMs: number; readonly source: Source; readonly failure: Failure };
+
+/** Why the exchange gave no valid answer, in a form that core can put into words. */
+export interface Failure {
+  readonly code:
+    | "unreachable" // no connection, DNS, TLS, reset
+    | "timeout" // the absolute deadline over headers and body
+    | "unavailable" // 5xx, -1000, -1001, -3044 …: Binance's side
+    | "rate_limited" // 429, -1003, 403 of the firewall
+    | "banned" // 418
+    | "rejected_key" // -2008, -2014, -2015, -1002: key, its address list or its permissions
+    | "bad_signature" // -1022: the secret does not belong to the key
+    | "clock_skew" // -1021, also after the offset was read again
+    | "bad_response"; // not JSON, cut, not of the documented shape, redirect, too large
+  /** One clause for a person, without URL, header, key or body: "HTTP 502", "connection refused". */
+  readonly detail: string;
+  /** Wall time, ms since the epoch, until which no request may be sent. Only with rate_limited and banned. */
+  readonly untilMs?: number;
+  /** Binance's own error number, where it sent one. */
+  readonly exchangeCode?: number;
+}
+
+/** One API key's margin accounts, as the daemon reads them. */
+export interface Exchange {
+  readonly account: string;
+  /**
+   * Starts the reads of one poll, paced in the key's lane, and returns one promise per read; none of them rejects.
+   * A batched read (a long list of pairs) is one promise: its answer is whole or it failed.
+   */
+  poll(signal: AbortSignal): readonly Promise<ReadResult>[];
+  /** The bars last read for this account (kept for an hour, last good value on failure, else the defaults 1.5 / 1.3 / 1.1). */
+  bars(): Bars;
+}
+
+// ---------------------------------------------------------------- what people read
+
+export type TransitionKind = "opened" | "raised" | "lowered" | "reminded" | "resolved" | "ended";
+
+/** One alert inside a message. Plain text in the configured language: adapters escape for their medium. */
+export interface Section {
+  readonly kind: TransitionKind | "test";
+  /** How bad it is now; for resolved: what it was. */
+  readonly severity: Severity;
+  /** "CRITICAL · main · cross margin level 1.24 (below 1.30)" */
+  readonly headline: string;
+  /** What follows, one sentence or two a line: distance, what to do, since when, age of the data. */
+  readonly lines: readonly string[];
+  /** "#A1B2-3": incident and number of the transition, so that two people can talk about the same message. */
+  readonly ref: string;
+}
+
+/** One notification in words, frozen when it is committed: every resend has the same bytes. Worst section first. */
+export interface Message {
+  /** The loudest kind of its sections: raised and opened before reminded before resolved before lowered. */
+  readonly kind: TransitionKind | "test";
+  /** The worst severity that still holds; "resolved" when nothing of it holds any more. */
+  readonly severity: Severity | "resolved";
+  /** The first line. With one section it is that section's headline; with several it counts them. */
+  readonly title: string;
+  readonly sections: readonly Section[];
+  /** Headlines of further alerts that are not told in full, worst first. */
+  readonly more: readonly string[];
+  /** E-mail subject: the same for the whole conversation, so it names the alert and not its state. */
+  readonly subject: string;
+}
+
+// ---------------------------------------------------------------- delivery
+
+/** What a channel says when it has accepted a message; kept with the delivery. Slack: { channel, ts }; e-mail: { messageId, response }. */
+export type Receipt = Readonly<Record<string, string>>;
+
+/** A message of the same conversation that was delivered before, to be answered or edited. */
+export interface Earlier {
+  readonly key: string;
+  /** Undefined when the receipt is no longer kept: then the adapter posts a message of its own. */
+  readonly receipt: Receipt | undefined;
+}
+
+/** One outbox row on its way: one notification for one recipient. */
+export interface Delivery {
+  /** Idempotency key: 64 hex digits, the same on every attempt. */
+  readonly key: string;
+  readonly recipient: string;
+  /** 1 for the first attempt. More than 1 may be a duplicate on the other side. */
+  readonly attempt: number;
+  readonly enqueuedAtMs: number;
+  readonly message: Message;
+  /** The conversation's first message, when this one is not it. */
+  readonly root: Earlier | undefined;
+  /** Living messages to bring up to date in place, where the medium can. */
+  readonly edits: readonly { readonly of: Earlier; readonly message: Message }[];
+  /** After payload failures: the plainest form that the medium accepts. */
+  readonly plain: boolean;
+}
+
+/** One configured channel. */
+export interface Notifier {
+  readonly name: string;
+  /** One outbox row and one worker for each: the Slack channel, every e-mail address. */
+  readonly recipients: readonly string[];
+  /**
+   * Hands one delivery over, one attempt, no retry of its own; the pipeline owns retry.
+   * Resolves with the receipt only when the other side has accepted it. Rejects with NotifyError.
+   */
+  send(delivery: Delivery, signal: AbortSignal): Promise<Receipt>;
+  /** Checks credentials and reachability without sending. Rejects with NotifyError; `refused` means: wrong for good. */
+  verify(signal: AbortSignal): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Why one attempt failed; `kind` tells the pipeline what to do. */
+export class NotifyError extends Error {
+  override readonly name = "NotifyError";
+  /**
+   * - not_sent: surely not delivered (refused connection, 429, 4xx reply of a mail server): retry, the channel backs off.
+   * - ambiguous: may have been delivered (timeout or reset after writing, 5xx): retry with the same key.
+   * - refused: the channel is broken until someone mends it (token, channel, password): keep the row, retry slowly.
+   * - payload: this very message was refused: retry it in plain form.
+   */
+  readonly kind: "not_sent" | "ambiguous" | "refused" | "payload";
+  /** Least wait that the other side asked for, ms. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(kind: NotifyError["kind"], message: string, options: { retryAfterMs?: number; cause?: unknown } = {}) {
+    super(message, { cause: options.cause });
+    this.kind = kind;
+    this.retryAfterMs = options.retryAfterMs;
+  }
+}
+
+// ---------------------------------------------------------------- time
+
+/** Injected, so that tests and the fault simulator own time. */
+export interface Clock {
+  /** Wall time, ms since the epoch. May step. For stamps only. */
+  wallMs(): number;
+  /** Monotonic ms from an arbitrary start. For every duration. */
+  monoMs(): number;
+  /** Resolves after at least `ms` of monotonic time (any size: longer than 2^31 ms too); rejects with the signal's reason when aborted. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+}

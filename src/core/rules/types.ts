@@ -1,0 +1,49 @@
+// What a rule is once the config has been read: a field and a ladder of rungs.
+import type { BarName, Severity } from "../ports.ts";
+
+export type RuleSubject = "cross" | "isolated";
+
+/** A number of the field's own unit, or a bar of the account, optionally raised by a share of itself ("marginCallBar + 5%"). */
+export type Threshold =
+  | { readonly kind: "number"; readonly value: number }
+  | { readonly kind: "bar"; readonly bar: BarName; readonly plusPct: number };
+
+/** A value that a flag or a status may have. */
+export type Flag = boolean | string;
+
+/** Exactly one ladder a rule. `below` and `above` are strict: a value equal to the threshold does not breach it. */
+export type Ladder =
+  | { readonly kind: "below" | "above"; readonly rungs: Readonly<Partial<Record<Severity, Threshold>>> }
+  | { readonly kind: "is"; readonly rungs: Readonly<Partial<Record<Severity, readonly Flag[]>>> };
+
+export interface RuleConfig {
+  /** The key in the config: part of the alert's identity. */
+  readonly id: string;
+  readonly on: RuleSubject;
+  readonly field: string;
+  /** Isolated pairs that it covers. */
+  readonly symbols: "all" | readonly string[];
+  readonly ladder: Ladder;
+  /** To leave a rung the value must pass its threshold by this share of it, 0–100. */
+  readonly hysteresisPct: number;
+  /** The condition must hold this long before the alert opens. */
+  readonly forMs: number;
+  /** And must be gone this long before a rung is left. */
+  readonly clearAfterMs: number;
+}
+
+/** One line of `routes`: the first whose match holds decides. An empty list of notifiers drops on purpose. */
+export interface Route {
+  readonly match: {
+    readonly severity?: readonly Severity[];
+    readonly account?: readonly string[];
+    readonly rule?: readonly string[];
+    readonly symbol?: readonly string[];
+  };
+  readonly notify: readonly string[];
+  /** Undefined: the default of the severity. */
+  readonly repeatEveryMs: number | undefined;
+}
+
+/** Rule ids that margind uses itself; a user's rule may not take them. */
+export const OWN_RULES = ["blind", "config", "position-gone", "undelivered", "test"] as const;
