@@ -241,3 +241,39 @@ export interface Clock {
   /** Resolves after at least `ms` of monotonic time (any size: longer than 2^31 ms too); rejects with the signal's reason when aborted. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
+
+// ---------------------------------------------------------------- the store
+
+/** One delivery to be kept until it is accepted. */
+export interface NewRow {
+  /** Idempotency key: 64 hex digits, from the notification and the recipient. A key that is there already is not added again. */
+  readonly key: string;
+  readonly notifier: string;
+  readonly recipient: string;
+  /** Incidents that it tells of; rows that share one are delivered in order. */
+  readonly incidents: readonly string[];
+  readonly message: Message;
+  /** Key of the conversation's first row for this recipient; null when this is it. */
+  readonly rootKey: string | null;
+  readonly edits: readonly { readonly key: string; readonly message: Message }[];
+  readonly enqueuedAtMs: number;
+}
+
+export interface OutboxRow extends NewRow {
+  /** Order of enqueueing. */
+  readonly id: number;
+  /** Attempts that failed so far. */
+  readonly attempts: number;
+  /** Why the last one failed; null before the first failure. */
+  readonly error: string | null;
+}
+
+/** What became of one attempt. */
+export type Settlement =
+  | { readonly kind: "delivered"; readonly atMs: number; readonly receipt: Receipt }
+  | { readonly kind: "failed"; readonly error: string };
+
+/** The store failed: full or read-only disk, I/O error, locked for too long. The message is fit for people. */
+export class StoreError extends Error {
+  override readonly name = "StoreError";
+}

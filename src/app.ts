@@ -1,0 +1,307 @@
+// The composition root: config + world → running daemon. The only file, with cli/ and the tests, that knows the adapters.
+// Parts are opened outside-in; when one fails to start, those before it are closed in reverse order.
+import { randomUUID } from "node:crypto";
+import { type Binance, createBinance, type RequestInfo } from "./binance/client.ts";
+import type { AccountConfig, Config } from "./config/config.ts";
+import { endOrphans, type Rulebook } from "./core/advance.ts";
+import { announce } from "./core/announce.ts";
+import { startHealth } from "./core/feed.ts";
+import type { Locale } from "./core/format.ts";
+import { type Context, symbolOf } from "./core/observe.ts";
+import { severityOf } from "./core/picture.ts";
+import type { AlertId, Clock, Notifier, NotifyError, OutboxRow, ReadResult, Source } from "./core/ports.ts";
+import { compile } from "./core/rules/compile.ts";
+import { OWN_RULES } from "./core/rules/types.ts";
+import type { Store } from "./core/store.ts";
+import { type CycleParts, pass, runCycle } from "./cycle.ts";
+import { type Deliveries, startDelivery } from "./deliver.ts";
+import { beat } from "./heartbeat.ts";
+import { type Ledger, openLedger } from "./ledger.ts";
+import type { Log } from "./lib/log.ts";
+import { createNotifier } from "./notify/index.ts";
+import { startSchedule } from "./schedule.ts";
+import { isKeyRefusal, verifyNotifiers } from "./startup.ts";
+import { makeStateDir } from "./store/database.ts";
+import { banOf, barsOf } from "./store/facts.ts";
+import { type Holder, takeLock } from "./store/lock.ts";
+import { openStore } from "./store/sqlite.ts";
+
+/** What the daemon needs from outside itself. */
+export interface World {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Log;
+  /** Where the console notifier writes. */
+  readonly out: { write(text: string): void; readonly isTTY?: boolean };
+  readonly pid: number;
+  /** Binance's clock before the first synchronisation; the wall clock unless that is not real (the demo). */
+  readonly serverClock?: () => number;
+  readonly onRequest?: (request: RequestInfo) => void;
+  readonly onSettled?: (row: OutboxRow, error: NotifyError | undefined) => void;
+}
+
+export interface Daemon {
+  readonly store: Store;
+  readonly deliveries: Deliveries;
+  /** Resolves with the reason when the daemon must give up: every key or every notifier is refused for good. */
+  readonly refused: Promise<string>;
+  /** What keeps the watch from being good now; undefined when all is well. */
+  trouble(): string | undefined;
+  /** Polls no more, lets attempts under way end, closes everything. */
+  stop(): Promise<void>;
+}
+
+/** Another process watches with this state folder. */
+export class LockedError extends Error {
+  override readonly name = "LockedError";
+
+  constructor(stateDir: string, holder: Holder | undefined) {
+    const who =
+      holder === undefined
+        ? ""
+        : ` (process ${holder.pid} on ${holder.host}, since ${new Date(holder.sinceMs).toISOString()})`;
+    super(`another margind${who} is running with ${stateDir}: stop it first, or give this one its own stateDir`);
+  }
+}
+
+const TICK_MS = 1000;
+/** An undelivered row older than this stops the heartbeat. */
+const STUCK_MS = 120_000;
+const STOP_GRACE_MS = 3000;
+const KEEP_DELIVERED_MS = 14 * 86_400_000;
+const PRUNE_EVERY_MS = 3_600_000;
+const KEYS_REFUSED = "Binance refuses every API key: see the messages above. Nothing can be watched.";
+
+/** Throws LockedError or StoreError when it cannot start; whatever the network does, it starts. */
+export async function startDaemon(config: Config, world: World): Promise<Daemon> {
+  await using stack = new AsyncDisposableStack();
+  const { clock, log } = world;
+  const stopping = new AbortController();
+  const store = openState(config.stateDir, world, stack);
+  const instance = instanceId(store);
+  const notifiers = openNotifiers(config, world, instance, stack);
+  const binance = openExchange(config, world, store);
+  stack.defer(() => binance.close());
+  const ledger = openLedger({ store, instance, notifiers, log });
+  const book = rulebook(config, log);
+
+  const deliveries = startDelivery({ ...world, notifiers, store });
+  stack.defer(() => deliveries.stop(STOP_GRACE_MS));
+  deliveries.add(store.pending(0));
+
+  const locale: Locale = { timezone: config.timezone, language: config.language };
+  const shared = { ledger, book, clock, locale, deliver: deliveries.add };
+  const watches = config.accounts.map((account) => watchOf(account, binance, shared));
+  deliveries.add(sayOrphans(config, ledger, book, clock.wallMs(), locale));
+
+  const refused = Promise.withResolvers<string>();
+  for (const watch of watches) {
+    const run = async () => {
+      watch.note(await runCycle(watch.parts, stopping.signal));
+      if (watches.every(({ isRefused }) => isRefused())) refused.resolve(KEYS_REFUSED);
+    };
+    const schedule = startSchedule({ name: watch.account.name, expression: watch.account.poll, log, run });
+    stack.defer(() => schedule.stop());
+  }
+
+  const trouble = () => troubleOf(config, ledger, deliveries, clock.wallMs());
+  const background = (work: Promise<unknown>) => void work.catch((error: unknown) => crash(error, stopping.signal));
+  background(tick(watches, deliveries, store, ledger, clock, stopping.signal));
+  background(checkNotifiers(notifiers, watches, log, stopping.signal, refused.resolve));
+  const { heartbeat } = config.watchdog;
+  if (heartbeat !== undefined) background(beat({ ...heartbeat, clock, log, trouble }, stopping.signal));
+  stack.defer(() => stopping.abort(new Error("margind is stopping")));
+
+  const owned = stack.move();
+  return { store, deliveries, refused: refused.promise, trouble, stop: () => owned.disposeAsync() };
+}
+
+// ---------------------------------------------------------------- opening the parts
+
+function openState(stateDir: string, { clock, log, pid }: World, stack: AsyncDisposableStack): Store {
+  makeStateDir(stateDir);
+  const lock = takeLock(stateDir, pid, clock.wallMs());
+  if (!lock.ok) throw new LockedError(stateDir, lock.holder);
+  stack.defer(() => lock.release());
+  const { store, movedTo } = openStore(stateDir, clock.wallMs(), (row) =>
+    log.error({ row }, "a stored row cannot be read and is left out"),
+  );
+  stack.defer(() => store.close());
+  if (movedTo !== undefined)
+    log.error({ movedTo }, "the state was damaged and was moved aside: alerts may be repeated");
+  return store;
+}
+
+/** Stable id of this installation, part of every idempotency key and Message-ID. */
+function instanceId(store: Store): string {
+  const known = store.fact("instance");
+  if (known !== undefined) return known;
+  const made = randomUUID().slice(0, 8);
+  store.setFact("instance", made);
+  return made;
+}
+
+function openNotifiers(
+  config: Config,
+  { clock, log, out }: World,
+  instance: string,
+  stack: AsyncDisposableStack,
+): readonly Notifier[] {
+  const { timezone, language } = config;
+  return config.notifiers.map((notifier) => {
+    const made = createNotifier(notifier, { clock, log, out, instance, timezone, language });
+    stack.defer(() => made.close());
+    return made;
+  });
+}
+
+function openExchange({ exchange }: Config, world: World, store: Store): Binance {
+  const { clock, random, log, serverClock, onRequest } = world;
+  return createBinance({
+    ...exchange,
+    clock,
+    random,
+    log,
+    bans: banOf(store),
+    barsStore: barsOf(store),
+    ...(serverClock && { serverClock }),
+    ...(onRequest && { onRequest }),
+  });
+}
+
+function rulebook(config: Config, log: Log): Rulebook {
+  const rules = config.rules.flatMap((rule) => compile(rule) ?? []);
+  if (rules.length < config.rules.length) log.error({}, "a rule could not be compiled"); // the config loader refuses such a rule
+  return {
+    rules,
+    routes: config.routes,
+    notifiers: config.notifiers.map(({ name }) => name),
+    maxGapMs: config.watchdog.staleAfterMs,
+  };
+}
+
+// ---------------------------------------------------------------- one account's watch
+
+type Shared = Pick<CycleParts, "ledger" | "book" | "clock" | "locale" | "deliver">;
+
+interface Watch {
+  readonly account: AccountConfig;
+  readonly parts: CycleParts;
+  note(results: readonly ReadResult[]): void;
+  /** Resolves after the first poll. */
+  readonly polled: Promise<void>;
+  /** Blind because the key is refused, and never saw anything since the start. */
+  isRefused(): boolean;
+}
+
+function watchOf(account: AccountConfig, binance: Binance, shared: Shared): Watch {
+  const sources: readonly Source[] = [
+    ...(account.cross ? ["cross" as const] : []),
+    ...(account.isolated === "none" ? [] : ["isolated" as const]),
+  ];
+  const { ledger, book, clock } = shared;
+  for (const source of sources) {
+    const okAtMs = ledger.snapshot(account.name)?.okAtMs[source] ?? null;
+    ledger.setHealth(account.name, startHealth(source, clock.monoMs(), okAtMs));
+  }
+  const fields = (on: Source) => new Set(book.rules.filter((rule) => rule.on === on).map(({ field }) => field));
+  const used: Context["used"] = { cross: fields("cross"), isolated: fields("isolated") };
+  const polled = Promise.withResolvers<void>();
+  let hasSeen = false;
+  let last: readonly ReadResult[] = [];
+  return {
+    account,
+    parts: { ...shared, exchange: binance.exchange(account), sources, used },
+    polled: polled.promise,
+    note(results) {
+      last = results;
+      hasSeen ||= results.some(({ ok }) => ok);
+      polled.resolve();
+    },
+    isRefused: () =>
+      !hasSeen &&
+      last.length > 0 &&
+      last.every(isKeyRefusal) &&
+      severityOf(ledger.states, account.name, "feed") !== null,
+  };
+}
+
+/** Alerts whose rule, account or subject is no longer watched end as such, and people are told. */
+function sayOrphans(
+  config: Config,
+  ledger: Ledger,
+  book: Rulebook,
+  nowMs: number,
+  locale: Locale,
+): readonly OutboxRow[] {
+  const accounts = new Map(config.accounts.map((account) => [account.name, account]));
+  const rules = new Map(book.rules.map((rule) => [rule.id, rule]));
+  const isWatched = ({ account, subject, rule }: AlertId): boolean => {
+    const watched = accounts.get(account);
+    if (watched === undefined) return false;
+    if (subject === "cross" && !watched.cross) return false;
+    if (subject.startsWith("isolated ")) {
+      const { isolated } = watched;
+      if (isolated === "none" || (isolated !== "all" && !isolated.includes(symbolOf(subject)))) return false;
+    }
+    return OWN_RULES.some((own) => own === rule) || (rules.get(rule)?.coversSubject(subject) ?? false);
+  };
+  const { changes, situations } = endOrphans(ledger.alerts(), isWatched, nowMs);
+  return ledger.commit(announce(changes, situations, { book, states: ledger.states, nowMs, locale }), undefined, nowMs);
+}
+
+// ---------------------------------------------------------------- in the background
+
+/** Once a second: is anybody blind, did another process add a row, is there something old to drop? */
+async function tick(
+  watches: readonly Watch[],
+  deliveries: Deliveries,
+  store: Store,
+  ledger: Ledger,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<void> {
+  let version = store.dataVersion();
+  let prunedAtMs = Number.NEGATIVE_INFINITY;
+  for (;;) {
+    await clock.sleep(TICK_MS, signal);
+    for (const { parts } of watches) pass(parts, []);
+    const now = store.dataVersion();
+    if (now !== version) deliveries.add(store.pending(deliveries.lastId()));
+    version = now;
+    if (clock.monoMs() - prunedAtMs < PRUNE_EVERY_MS) continue;
+    prunedAtMs = clock.monoMs();
+    store.prune(clock.wallMs() - KEEP_DELIVERED_MS, ledger.neededKeys());
+  }
+}
+
+async function checkNotifiers(
+  notifiers: readonly Notifier[],
+  watches: readonly Watch[],
+  log: Log,
+  signal: AbortSignal,
+  refuse: (reason: string) => void,
+): Promise<void> {
+  await Promise.race(watches.map(({ polled }) => polled)); // the first poll must not wait for anything else
+  const reason = await verifyNotifiers(notifiers, log, signal);
+  if (reason !== undefined) refuse(reason);
+}
+
+function troubleOf(config: Config, ledger: Ledger, deliveries: Deliveries, nowMs: number): string | undefined {
+  const blind = config.accounts.find(({ name }) => severityOf(ledger.states, name, "feed") !== null);
+  if (blind !== undefined) return `${blind.name} is blind`;
+  const unseen = config.accounts.find(({ name }) => !ledger.hasSeen(name));
+  if (unseen !== undefined) return `${unseen.name} was not seen yet`;
+  if (ledger.storeFailingSinceMs() !== undefined) return "the state cannot be written";
+  const { count, oldestAtMs } = deliveries.backlog();
+  if (oldestAtMs !== undefined && nowMs - oldestAtMs > STUCK_MS) return `${count} messages wait to be delivered`;
+  return undefined;
+}
+
+/** Nothing in the background may fail unseen: an unforeseen error ends the process, and its supervisor starts it anew. */
+function crash(error: unknown, signal: AbortSignal): void {
+  if (signal.aborted) return;
+  queueMicrotask(() => {
+    throw error;
+  });
+}

@@ -1,0 +1,204 @@
+// Observations meet the states of the alerts: out come changed states and what is to be told. Pure; the caller commits both in
+// one transaction and only then makes the changes its own.
+
+import type { AlertState, Transition } from "./lifecycle.ts";
+import { end, type Policy, type Reading, step } from "./lifecycle.ts";
+import type { Observation } from "./observe.ts";
+import type { AlertId, Bars, Severity, Subject } from "./ports.ts";
+import { routeOf } from "./route.ts";
+import type { Rule } from "./rules/compile.ts";
+import type { Route } from "./rules/types.ts";
+import type { ConfigProblem, Facts, Known, Situation } from "./situation.ts";
+
+/** States of all alerts that are not quiet: by `stateKey`, then by rule. */
+export type States = ReadonlyMap<string, ReadonlyMap<string, AlertState>>;
+
+export interface AlertChange {
+  readonly id: AlertId;
+  /** Undefined: quiet again. */
+  readonly state: AlertState | undefined;
+}
+
+/** What the config says about alerts, compiled. */
+export interface Rulebook {
+  readonly rules: readonly Rule[];
+  readonly routes: readonly Route[];
+  /** Names of all notifiers. */
+  readonly notifiers: readonly string[];
+  /** watchdog.staleAfter: the longest gap between observations that counts as observed. */
+  readonly maxGapMs: number;
+}
+
+export interface Advance {
+  readonly changes: readonly AlertChange[];
+  readonly situations: readonly Situation[];
+}
+
+export interface Scene {
+  readonly states: States;
+  readonly book: Rulebook;
+  readonly bars: Bars;
+  readonly nowMs: number;
+  /** What was last known of a subject, for messages about its disappearance. */
+  known(account: string, subject: Subject): Known | undefined;
+}
+
+export function stateKey(account: string, subject: Subject): string {
+  return `${account}|${subject}`;
+}
+
+/** One cycle. Observations that are INVALID change nothing. */
+export function advance(observations: readonly Observation[], scene: Scene): Advance {
+  const changes: AlertChange[] = [];
+  const situations: Situation[] = [];
+  for (const observation of observations) {
+    if (observation.class === "INVALID") continue;
+    const states = scene.states.get(stateKey(observation.account, observation.subject));
+    for (const outcome of outcomes(observation, states, scene)) {
+      changes.push(outcome.change);
+      if (outcome.situation !== undefined) situations.push(outcome.situation);
+    }
+  }
+  return { changes, situations };
+}
+
+/** A single alert of margind's own (blindness) moves. */
+export function advanceOwn(
+  id: AlertId,
+  severity: Severity | null,
+  facts: Facts,
+  scene: Omit<Scene, "known" | "bars">,
+): Advance {
+  const state = scene.states.get(stateKey(id.account, id.subject))?.get(id.rule);
+  if (state === undefined && severity === null) return { changes: [], situations: [] };
+  const outcome = ownOutcome(id, severity, facts, state, scene.nowMs, scene.book);
+  return { changes: [outcome.change], situations: outcome.situation === undefined ? [] : [outcome.situation] };
+}
+
+/** Alerts that nothing in the config watches any more: they end, and say so. */
+export function endOrphans(
+  states: readonly AlertChange[],
+  isWatched: (id: AlertId) => boolean,
+  nowMs: number,
+): Advance {
+  const orphans = states.filter(({ id, state }) => state !== undefined && !isWatched(id));
+  const ended = orphans.flatMap(({ id, state }) => (state === undefined ? [] : [{ id, ...end(state, nowMs) }]));
+  return {
+    changes: ended.map(({ id }) => ({ id, state: undefined })),
+    situations: ended.flatMap(({ id, transition }) =>
+      transition === undefined ? [] : [{ id, transition, facts: { about: "removed", field: id.rule } as const }],
+    ),
+  };
+}
+
+interface Outcome {
+  readonly change: AlertChange;
+  readonly situation: Situation | undefined;
+}
+
+function* outcomes(
+  observation: Observation,
+  states: ReadonlyMap<string, AlertState> | undefined,
+  scene: Scene,
+): Generator<Outcome> {
+  yield* ownOutcomes(observation, states, scene);
+  if (observation.class !== "OK") return;
+  for (const rule of scene.book.rules) {
+    if (!rule.covers(observation)) continue;
+    const verdict = rule.evaluate(observation, scene.bars);
+    const state = states?.get(rule.id);
+    if (verdict === undefined && state === undefined) continue; // the common case
+    const id: AlertId = { account: observation.account, subject: observation.subject, rule: rule.id };
+    const value = verdict?.value ?? observation.values[rule.field];
+    const reading: Reading = {
+      atMs: observation.atMs,
+      breached: verdict?.breached ?? null,
+      held: verdict?.held ?? null,
+      // Without debt a level of 999 or 0 says nothing, and must not become the worst value of the incident.
+      value: verdict === undefined && !observation.hasDebt ? undefined : value,
+    };
+    const moved = step(state, reading, policyOf(rule, id, state, reading.breached, scene.book), identity(id));
+    const facts: Facts = {
+      about: "field",
+      field: rule.field,
+      ladder: rule.ladder.kind,
+      verdict,
+      observation,
+      bars: scene.bars,
+      target: rule.target(scene.bars),
+    };
+    yield { change: { id, state: moved.state }, situation: situationOf(id, moved.transition, facts) };
+  }
+}
+
+/** The alerts that every subject can have without a rule: it is gone, or the config does not fit it. */
+function* ownOutcomes(
+  observation: Observation,
+  states: ReadonlyMap<string, AlertState> | undefined,
+  { book, bars, nowMs, known }: Scene,
+): Generator<Outcome> {
+  const { account, subject } = observation;
+  const isMissing = observation.class === "MISSING";
+  const gone = states?.get("position-gone");
+  if (isMissing || gone !== undefined) {
+    const facts: Facts = { about: "gone", last: known(account, subject), isBack: !isMissing };
+    const id: AlertId = { account, subject, rule: "position-gone" };
+    yield ownOutcome(id, isMissing ? "critical" : null, facts, gone, nowMs, book);
+  }
+  const config = states?.get("config");
+  const problem = isMissing ? undefined : configProblem(observation, book.rules, bars);
+  if (problem !== undefined || (config !== undefined && !isMissing)) {
+    const id: AlertId = { account, subject, rule: "config" };
+    yield ownOutcome(id, problem === undefined ? null : "warning", { about: "config", problem }, config, nowMs, book);
+  }
+}
+
+function configProblem(observation: Observation, rules: readonly Rule[], bars: Bars): ConfigProblem | undefined {
+  const { problem } = observation;
+  if (problem?.kind === "not_opened" || problem?.kind === "not_created") return problem;
+  if (observation.subject !== "cross") return undefined; // bars are thresholds of the cross account only
+  for (const rule of rules) {
+    const pair = rule.on === "cross" ? rule.disorder(bars) : undefined;
+    if (pair !== undefined) return { kind: "disorder", rule: rule.id, milder: pair[0], worse: pair[1] };
+  }
+  return undefined;
+}
+
+function ownOutcome(
+  id: AlertId,
+  severity: Severity | null,
+  facts: Facts,
+  state: AlertState | undefined,
+  atMs: number,
+  book: Rulebook,
+): Outcome {
+  const reading: Reading = { atMs, breached: severity, held: severity, value: undefined };
+  const moved = step(state, reading, policyOf(undefined, id, state, severity, book), identity(id));
+  return { change: { id, state: moved.state }, situation: situationOf(id, moved.transition, facts) };
+}
+
+function policyOf(
+  rule: Rule | undefined,
+  id: AlertId,
+  state: AlertState | undefined,
+  breached: Severity | null,
+  book: Rulebook,
+): Policy {
+  const severity = state?.phase === "firing" ? state.severity : (breached ?? "critical");
+  const { repeatEveryMs } = routeOf(book.routes, book.notifiers, id, severity);
+  const kind = rule?.ladder.kind;
+  const worse = kind === "below" ? "lower" : kind === "above" ? "higher" : undefined;
+  return {
+    forMs: rule?.forMs ?? 0,
+    clearAfterMs: rule?.clearAfterMs ?? 0,
+    repeatEveryMs,
+    maxGapMs: book.maxGapMs,
+    worse,
+  };
+}
+
+function situationOf(id: AlertId, transition: Transition | undefined, facts: Facts): Situation | undefined {
+  return transition === undefined ? undefined : { id, transition, facts };
+}
+
+const identity = ({ account, subject, rule }: AlertId): string => `${account}|${subject}|${rule}`;

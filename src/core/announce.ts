@@ -1,0 +1,173 @@
+// Situations of one cycle become notifications: one message for each notifier, worst first, in the conversation where it belongs.
+// Also decides which living messages are brought up to date. Pure: the caller turns a notification into outbox rows.
+import type { AlertChange, Rulebook, States } from "./advance.ts";
+import type { Locale } from "./format.ts";
+import { type AlertState, type Firing, rank, type Thread } from "./lifecycle.ts";
+import { compose, conversation, isOver, section, standing } from "./message.ts";
+import type { AlertId, Message } from "./ports.ts";
+import { routeOf } from "./route.ts";
+import type { Situation } from "./situation.ts";
+
+/** The transitions of one cycle that go to one notifier, in one message. */
+export interface Notification {
+  /** Stable: made of the notifier's name and the transitions, so that a repeated commit makes the same one. */
+  readonly id: string;
+  readonly notifier: string;
+  readonly message: Message;
+  /** Incidents that it tells of ("main|cross|cross-margin-level@1583960000000"): order is kept within each. */
+  readonly incidents: readonly string[];
+  /** Id of the conversation's first notification, when this is not it. */
+  readonly root: string | undefined;
+  /** Living messages (by the id of their notification) and what they say now. */
+  readonly edits: readonly { readonly of: string; readonly message: Message }[];
+}
+
+export interface Announcement {
+  /** The changes, with every told notifier's conversation written into the states. */
+  readonly changes: readonly AlertChange[];
+  readonly notifications: readonly Notification[];
+}
+
+export interface Audience {
+  readonly book: Rulebook;
+  /** States before this cycle, for the living messages of other alerts. */
+  readonly states: States;
+  readonly nowMs: number;
+  readonly locale: Locale;
+}
+
+export function announce(
+  changes: readonly AlertChange[],
+  situations: readonly Situation[],
+  audience: Audience,
+): Announcement {
+  if (situations.length === 0) return { changes, notifications: [] };
+  const threads = new Map<string, Record<string, Thread>>();
+  const notifications = [...byNotifier(situations, audience.book)].map(([notifier, told]) =>
+    notificationFor(notifier, told, changes, threads, audience),
+  );
+  return { changes: changes.map((change) => withThreads(change, threads)), notifications };
+}
+
+function byNotifier(situations: readonly Situation[], book: Rulebook): ReadonlyMap<string, readonly Situation[]> {
+  const groups = new Map<string, Situation[]>();
+  for (const situation of worstFirst(situations)) {
+    for (const notifier of listeners(situation, book)) {
+      const group = groups.get(notifier) ?? [];
+      groups.set(notifier, group);
+      group.push(situation);
+    }
+  }
+  return groups;
+}
+
+function listeners({ id, transition }: Situation, book: Rulebook): ReadonlySet<string> {
+  const { notify } = routeOf(book.routes, book.notifiers, id, transition.severity);
+  const toldBefore = transition.kind === "reminded" ? [] : Object.keys(transition.state.threads);
+  const routed = isOver(transition.kind) || transition.kind === "lowered" ? [] : notify;
+  // A lowered or resolved incident that nobody heard of (its route dropped it) stays untold.
+  return new Set([...routed, ...toldBefore].filter((notifier) => book.notifiers.includes(notifier)));
+}
+
+/** Raised and opened before what merely ends, then by severity; stable otherwise. */
+function worstFirst(situations: readonly Situation[]): readonly Situation[] {
+  const weight = ({ transition }: Situation) => (isOver(transition.kind) ? 0 : 10 + rank(transition.severity));
+  return [...situations].sort((a, b) => weight(b) - weight(a));
+}
+
+function notificationFor(
+  notifier: string,
+  situations: readonly Situation[],
+  changes: readonly AlertChange[],
+  threads: Map<string, Record<string, Thread>>,
+  { states, nowMs, locale }: Audience,
+): Notification {
+  const account = situations[0]?.id.account ?? "";
+  const id = `${notifier}:${situations.map(transitionId).join(",")}`;
+  const known = situations.map(({ transition }) => transition.state.threads[notifier]);
+  const root = commonRoot(known);
+  const subject = root?.subject ?? conversation(situations, locale.language);
+  const fresh: Thread = { root: id, subject, size: situations.length };
+  for (const situation of situations) {
+    const thread = situation.transition.state.threads[notifier] ?? fresh;
+    const key = alertKey(situation.id);
+    threads.set(key, { ...threads.get(key), [notifier]: thread });
+  }
+  const sections = situations.map((situation) => section(situation, nowMs, locale));
+  const living = [
+    ...new Map(known.flatMap((thread) => (thread === undefined ? [] : [[thread.root, thread]]))).values(),
+  ];
+  return {
+    id,
+    notifier,
+    message: compose(sections, { account, subject }, locale.language),
+    incidents: situations.map(incidentKey),
+    root: root?.root,
+    edits: living.map((thread) => ({
+      of: thread.root,
+      message: livingMessage(thread, notifier, situations, changes, states, account, nowMs, locale),
+    })),
+  };
+}
+
+/** The thread that all of them share; undefined when one is new or they differ. */
+function commonRoot(known: readonly (Thread | undefined)[]): Thread | undefined {
+  const [first] = known;
+  return first !== undefined && known.every((thread) => thread?.root === first.root) ? first : undefined;
+}
+
+/** The first message of a conversation as it should read now: what changed in full, what stands in one line each. */
+function livingMessage(
+  thread: Thread,
+  notifier: string,
+  situations: readonly Situation[],
+  changes: readonly AlertChange[],
+  states: States,
+  account: string,
+  nowMs: number,
+  locale: Locale,
+): Message {
+  const mine = situations.filter(({ transition }) => transition.state.threads[notifier]?.root === thread.root);
+  const changed = new Set(mine.map(({ id }) => alertKey(id)));
+  const others = current(states, changes).filter(
+    ({ id, state }) => state.threads[notifier]?.root === thread.root && !changed.has(alertKey(id)),
+  );
+  const sections = mine.map((situation) => section(situation, nowMs, locale));
+  const rows = others
+    .sort((a, b) => rank(b.state.severity) - rank(a.state.severity))
+    .map(({ id, state }) => ({ severity: state.severity, text: standing(id, state, locale) }));
+  return compose(sections, { account, subject: thread.subject, standing: rows, size: thread.size }, locale.language);
+}
+
+/** All firing alerts as they stand after the changes. */
+function current(states: States, changes: readonly AlertChange[]): { id: AlertId; state: Firing }[] {
+  const after = new Map<string, { id: AlertId; state: AlertState | undefined }>();
+  for (const [key, rules] of states) {
+    for (const [rule, state] of rules) {
+      const id = alertIdOf(key, rule);
+      if (id !== undefined) after.set(alertKey(id), { id, state });
+    }
+  }
+  for (const change of changes) after.set(alertKey(change.id), change);
+  return [...after.values()].flatMap(({ id, state }) => (state?.phase === "firing" ? [{ id, state }] : []));
+}
+
+function withThreads({ id, state }: AlertChange, threads: ReadonlyMap<string, Record<string, Thread>>): AlertChange {
+  const told = threads.get(alertKey(id));
+  if (told === undefined || state?.phase !== "firing") return { id, state };
+  return { id, state: { ...state, threads: { ...state.threads, ...told }, messages: state.messages + 1 } };
+}
+
+/** The id behind a `stateKey` and a rule. */
+export function alertIdOf(key: string, rule: string): AlertId | undefined {
+  const [account = "", subject = ""] = key.split("|");
+  return isSubject(subject) ? { account, subject, rule } : undefined;
+}
+
+export function isSubject(text: string): text is AlertId["subject"] {
+  return text === "cross" || text === "feed" || text.startsWith("isolated ") || text.startsWith("notifier ");
+}
+
+export const alertKey = ({ account, subject, rule }: AlertId): string => `${account}|${subject}|${rule}`;
+const incidentKey = ({ id, transition }: Situation): string => `${alertKey(id)}@${transition.state.openedAtMs}`;
+const transitionId = (situation: Situation): string => `${incidentKey(situation)}#${situation.transition.state.seq}`;

@@ -1,0 +1,70 @@
+// Is anything valid still arriving? Keeps, per account, when each source last gave a valid answer, and says when the daemon is
+// blind. Durations are monotonic; wall stamps are only for people. Pure: the watchdog asks it once a second.
+import type { Failure, Source } from "./ports.ts";
+
+/** Health of one source of one account. */
+export interface SourceHealth {
+  readonly source: Source;
+  /** Monotonic time of the last valid answer, or of the start. */
+  readonly okMonoMs: number;
+  /** Wall time of the last valid answer; null when there never was one. */
+  readonly okAtMs: number | null;
+  /** A valid answer came since the start. */
+  readonly hasSeen: boolean;
+  /** Failed reads since then. */
+  readonly failures: number;
+  readonly failure: Failure | null;
+  /** A valid answer in which something that a rule needs was missing or malformed. */
+  readonly invalid: string | null;
+}
+
+export interface Blindness {
+  readonly source: Source;
+  /** How long there has been no valid answer. */
+  readonly silentMs: number;
+  readonly lastOkAtMs: number | null;
+  readonly failure: Failure | null;
+  readonly invalid: string | null;
+}
+
+export function startHealth(source: Source, monoMs: number, okAtMs: number | null): SourceHealth {
+  return { source, okMonoMs: monoMs, okAtMs, hasSeen: false, failures: 0, failure: null, invalid: null };
+}
+
+export function noteValid(health: SourceHealth, monoMs: number, atMs: number): SourceHealth {
+  return { ...health, okMonoMs: monoMs, okAtMs: atMs, hasSeen: true, failures: 0, failure: null, invalid: null };
+}
+
+export function noteFailure(health: SourceHealth, failure: Failure): SourceHealth {
+  return { ...health, failures: health.failures + 1, failure, invalid: null };
+}
+
+export function noteInvalid(health: SourceHealth, text: string): SourceHealth {
+  return { ...health, failures: health.failures + 1, failure: null, invalid: text };
+}
+
+/** The worst blindness of an account's sources, or undefined while all of them are seen well enough. */
+export function blindness(
+  sources: readonly SourceHealth[],
+  monoMs: number,
+  staleAfterMs: number,
+): Blindness | undefined {
+  const blind = sources
+    .filter((health) => monoMs - health.okMonoMs > staleAfterMs || isHopeless(health))
+    .map(({ source, okMonoMs, okAtMs, failure, invalid }) => ({
+      source,
+      silentMs: monoMs - okMonoMs,
+      lastOkAtMs: okAtMs,
+      failure,
+      invalid,
+    }));
+  return blind.sort((a, b) => Number(b.failure !== null) - Number(a.failure !== null) || b.silentMs - a.silentMs)[0];
+}
+
+// Some failures will not pass by themselves within staleAfter, so waiting for it would only lose time: a ban, a signature that
+// does not fit, a key refused twice in a row (once can be a hiccup of the exchange).
+function isHopeless({ failure, failures }: SourceHealth): boolean {
+  if (failure === null) return false;
+  if (failure.code === "banned" || failure.code === "bad_signature") return true;
+  return failure.code === "rejected_key" && failures >= 2;
+}

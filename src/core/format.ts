@@ -1,0 +1,128 @@
+// Numbers, times and durations as people say them. Pure: Intl only.
+
+export type Language = "en" | "zh-CN";
+
+/** How times are shown: IANA zone and language of the config. */
+export interface Locale {
+  readonly timezone: string;
+  readonly language: Language;
+}
+
+/** A margin level, two decimals; four when two would hide on which side of `beside` it lies (1.2999 below 1.30). */
+export function level(value: number, beside?: number): string {
+  if (value >= 999) return "999";
+  const short = value.toFixed(2);
+  return beside !== undefined && value !== beside && short === beside.toFixed(2) ? value.toFixed(4) : short;
+}
+
+/** A share, one decimal: "11.3". Two when one would hide on which side of `beside` it lies. */
+export function percent(value: number, beside?: number): string {
+  const short = value.toFixed(1);
+  if (beside === undefined || value === beside || short !== beside.toFixed(1)) return plainZero(short);
+  return value.toFixed(3);
+}
+
+/** An amount that must suffice: rounded up to what is shown. "11,700", "1,333.34", "0.02143". */
+export function amountUp(value: number): string {
+  const decimals = decimalsFor(value);
+  const unit = 10 ** -decimals;
+  return grouped(Math.ceil(value / unit - 1e-6) * unit, decimals);
+}
+
+/** A price: "4,812.20", "0.51628". */
+export function price(value: number): string {
+  return grouped(value, value >= 1 ? 2 : significant(value));
+}
+
+/** Any other number, as short as it can be without losing what matters. */
+export function plain(value: number): string {
+  return grouped(value, decimalsFor(value));
+}
+
+const DAY_S = 86_400;
+const PARTS: Readonly<Record<Language, readonly [string, string, string, string]>> = {
+  en: [" d", " h", " min", " s"],
+  "zh-CN": ["天", "小时", "分钟", "秒"],
+};
+
+/** "34 s", "12 min", "3 h 12 min", "2 d 4 h": the two largest parts that matter. */
+export function duration(ms: number, language: Language): string {
+  const totalS = Math.max(0, Math.round(ms / 1000));
+  const [d, h, min, s] = PARTS[language];
+  const joint = language === "en" ? " " : "";
+  const two = (a: number, unitA: string, b: number, unitB: string) =>
+    `${a}${unitA}${b === 0 ? "" : `${joint}${b}${unitB}`}`;
+  if (totalS < 60) return `${totalS}${s}`;
+  if (totalS < 600) return two(Math.floor(totalS / 60), min, totalS % 60, s);
+  const totalMin = Math.round(totalS / 60);
+  if (totalMin < 60) return `${totalMin}${min}`;
+  if (totalS < DAY_S) return two(Math.floor(totalMin / 60), h, totalMin % 60, min);
+  const totalH = Math.round(totalS / 3600);
+  return two(Math.floor(totalH / 24), d, totalH % 24, h);
+}
+
+/** A moment as seen from another: "23:05", "12 Mar 23:05" on another day. Without the zone's name. */
+export function clockTime(atMs: number, nowMs: number, { timezone, language }: Locale): string {
+  const sameDay = day(atMs, timezone) === day(nowMs, timezone);
+  return formatter(`${language}|${timezone}|${sameDay}`, () => {
+    const base = { timeZone: timezone, hour: "2-digit", minute: "2-digit", hourCycle: "h23" } as const;
+    const locale = language === "en" ? "en-GB" : language;
+    return new Intl.DateTimeFormat(locale, sameDay ? base : { ...base, day: "numeric", month: "short" });
+  })
+    .format(atMs)
+    .replace(",", "");
+}
+
+/** "02:01:26" */
+export function clockSeconds(atMs: number, { timezone }: Locale): string {
+  return formatter(`s|${timezone}`, () => {
+    const shape = {
+      timeZone: timezone,
+      hour: "2-digit",
+      minute: "2-digit",
+      second: "2-digit",
+      hourCycle: "h23",
+    } as const;
+    return new Intl.DateTimeFormat("en-GB", shape);
+  }).format(atMs);
+}
+
+/** "UTC", "CET", "GMT+8": the zone's short name at that moment. */
+export function zoneName(atMs: number, timezone: string): string {
+  const named = formatter(
+    `z|${timezone}`,
+    () => new Intl.DateTimeFormat("en-GB", { timeZone: timezone, timeZoneName: "short" }),
+  );
+  return named.formatToParts(atMs).find((part) => part.type === "timeZoneName")?.value ?? timezone;
+}
+
+// Making a formatter costs a hundred times as much as using one. The keys are few: one zone and language a config.
+const formatters = new Map<string, Intl.DateTimeFormat>();
+
+function formatter(key: string, make: () => Intl.DateTimeFormat): Intl.DateTimeFormat {
+  const known = formatters.get(key) ?? make();
+  formatters.set(key, known);
+  return known;
+}
+
+function day(atMs: number, timezone: string): string {
+  return formatter(`d|${timezone}`, () => new Intl.DateTimeFormat("en-CA", { timeZone: timezone })).format(atMs);
+}
+
+function decimalsFor(value: number): number {
+  const size = Math.abs(value);
+  if (size >= 10_000) return 0;
+  return size >= 1 ? 2 : significant(size);
+}
+
+function significant(size: number): number {
+  return size === 0 ? 0 : Math.min(8, 3 - Math.floor(Math.log10(size)));
+}
+
+function grouped(value: number, decimals: number): string {
+  const [whole = "0", rest] = value.toFixed(decimals).split(".");
+  const groupedWhole = whole.replace(/\B(?=(\d{3})+$)/g, ",");
+  return rest === undefined || /^0+$/.test(rest) ? groupedWhole : `${groupedWhole}.${rest}`;
+}
+
+const plainZero = (text: string): string => (text === "-0.0" ? "0.0" : text);

@@ -1,0 +1,78 @@
+// What would bring a position back: amounts of money, from its assets and liabilities. Pure arithmetic.
+import { debtOf, heldOf, isLong } from "./observe.ts";
+import type { CrossAnswer, PairAnswer, PairLeg } from "./ports.ts";
+
+export interface Amount {
+  readonly value: number;
+  readonly asset: string;
+}
+
+/** Three ways back; each alone is enough. Undefined where that way does not lead there. */
+export interface Remedies {
+  /** Put in from outside, kept as collateral. */
+  readonly add: Amount | undefined;
+  /** Put in from outside, used to repay. */
+  readonly repay: Amount | undefined;
+  /** Sell of what is held (or buy back what is owed) and repay with it. */
+  readonly sell: Amount | undefined;
+}
+
+/**
+ * To reach level t with assets A and liabilities L, all in one unit: add collateral t·L − A, repay from outside L − A/t, sell and
+ * repay (t·L − A)/(t − 1). From level = A/L (FAQ 360030493931), fees and slippage left out.
+ * A 13,000, L 10,000, t 1.5: 2,000, 1,333.33, 4,000.
+ */
+export function toLevel(assets: number, liabilities: number, target: number, asset: string): Remedies {
+  const short = target * liabilities - assets;
+  return {
+    add: amount(short, asset),
+    repay: amount(liabilities - assets / target, asset),
+    sell: target > 1 ? amount(short / (target - 1), asset) : undefined,
+  };
+}
+
+/**
+ * The cross account back to a margin level. Counted in the asset that is owed when there is just one, else in BTC, the unit in
+ * which Binance values the account. Undefined for accounts whose level is not assets over liabilities (MARGIN_2).
+ */
+export function crossRemedies(answer: CrossAnswer, target: number): Remedies | undefined {
+  const { marginLevel: level, assets, totalAssetOfBtc, totalLiabilityOfBtc } = answer;
+  if (level === undefined || assets === undefined || answer.accountType === "MARGIN_2") return undefined;
+  const owed = assets.filter((balance) => debtOf(balance) > 0);
+  const [only] = owed;
+  if (only !== undefined && owed.length === 1) return toLevel(level * debtOf(only), debtOf(only), target, only.asset);
+  if (totalAssetOfBtc === undefined || totalLiabilityOfBtc === undefined || totalLiabilityOfBtc <= 0) return undefined;
+  return toLevel(totalAssetOfBtc, totalLiabilityOfBtc, target, "BTC");
+}
+
+/**
+ * An isolated pair back to a distance of `targetPct` between index and liquidation price.
+ *
+ * With base held b and owed bd, quote held q and owed qd, the level at a price P is (b·P + q)/(bd·P + qd). Binance's own
+ * liquidatePrice gives the pair's liquidation ratio LR = level(liquidatePrice), whatever its tier. The target is a liquidation
+ * price of P' = index·(1 ∓ targetPct/100), that is level(P') = LR; every amount below solves that for one change of the book.
+ * Sell and repay happens at the index price. Source of the ratio: binance-margin reference, isolated accounts (checked on FETUSDT).
+ */
+export function pairRemedies(pair: PairAnswer, targetPct: number): Remedies | undefined {
+  const { base, quote, indexPrice: index, liquidatePrice } = pair;
+  if (base === undefined || quote === undefined || !index || !liquidatePrice) return undefined;
+  const long = isLong(base);
+  const ratio = assetsAt(liquidatePrice, base, quote) / debtAt(liquidatePrice, base, quote);
+  if (!Number.isFinite(ratio) || ratio <= 1) return undefined;
+  const share = long ? 1 - targetPct / 100 : 1 + targetPct / 100;
+  const price = index * share;
+  const short = ratio * debtAt(price, base, quote) - assetsAt(price, base, quote);
+  const perSold = long ? ratio - share : ratio * share - 1;
+  return {
+    add: amount(short, quote.asset),
+    repay: long ? amount(short / ratio, quote.asset) : amount(short / (ratio * price), base.asset),
+    sell: perSold > 0 ? amount(short / perSold, quote.asset) : undefined,
+  };
+}
+
+const assetsAt = (price: number, base: PairLeg, quote: PairLeg): number => heldOf(base) * price + heldOf(quote);
+const debtAt = (price: number, base: PairLeg, quote: PairLeg): number => debtOf(base) * price + debtOf(quote);
+
+function amount(value: number, asset: string): Amount | undefined {
+  return Number.isFinite(value) && value > 0 ? { value, asset } : undefined;
+}

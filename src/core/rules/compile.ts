@@ -1,0 +1,156 @@
+// A rule's config becomes closures: evaluate(observation) → verdict or nothing. Nothing is the common case and allocates nothing.
+import type { Observation, Values } from "../observe.ts";
+import { symbolOf } from "../observe.ts";
+import { type BarName, type Bars, SEVERITIES, type Severity, type Subject } from "../ports.ts";
+import { FIELDS, type FieldInfo, type FieldName, isFieldName, LEVEL_STATUSES } from "./fields.ts";
+import type { Flag, Ladder, RuleConfig, Threshold } from "./types.ts";
+
+/** What a rule says of one observation. Never made when nothing is breached or held. */
+export interface Verdict {
+  /** The highest rung that the value breaches; null when it only lies inside the hysteresis of one. */
+  readonly breached: Severity | null;
+  /** The highest rung that the value has not left by the hysteresis yet. */
+  readonly held: Severity;
+  readonly value: number | Flag;
+  /** The threshold of `breached`, else of `held`; for numbers only. */
+  readonly threshold: number | undefined;
+  /** The status is not one of the documented: counted as the worst rung. */
+  readonly isUnknownStatus: boolean;
+}
+
+export interface Rule extends RuleConfig {
+  readonly field: FieldName;
+  covers(observation: Observation): boolean;
+  coversSubject(subject: Subject): boolean;
+  /** Pure. `undefined`: nothing breached and nothing held. Call it for observations of class OK only. */
+  evaluate(observation: Observation, bars: Bars): Verdict | undefined;
+  /** Rungs that these bars put out of order, for a config alert; undefined when the ladder is right. */
+  disorder(bars: Bars): readonly [Severity, Severity] | undefined;
+  /** The mildest rung as a number: the level or distance to get back to. Undefined for flags and statuses. */
+  target(bars: Bars): number | undefined;
+}
+
+/** One step of a ladder with its numbers worked out, worst first. */
+interface Rung {
+  readonly severity: Severity;
+  readonly at: number;
+  /** The value must pass this to leave the rung. */
+  readonly leaveAt: number;
+}
+
+const WORST_FIRST = [...SEVERITIES].reverse();
+
+/** Compiles a rule. Returns undefined for a field that does not exist; the config loader refuses such a rule before. */
+export function compile(config: RuleConfig): Rule | undefined {
+  const { field, ladder } = config;
+  if (!isFieldName(field)) return undefined;
+  const symbols = config.symbols === "all" ? undefined : new Set(config.symbols);
+  const kind = config.on;
+  const coversSubject = (subject: Subject): boolean => {
+    if (kind === "cross") return subject === "cross";
+    return subject.startsWith("isolated ") && (symbols === undefined || symbols.has(symbolOf(subject)));
+  };
+  const covers = ({ subject }: Observation): boolean => coversSubject(subject);
+  const base = { ...config, field, covers, coversSubject };
+  if (ladder.kind === "is") {
+    return {
+      ...base,
+      evaluate: flagEvaluator(field, ladder.rungs),
+      disorder: () => undefined,
+      target: () => undefined,
+    };
+  }
+  const rungsFor = memoize((bars: Bars) => rungs(ladder, config.hysteresisPct, bars));
+  return {
+    ...base,
+    evaluate: numberEvaluator(field, ladder.kind, rungsFor),
+    disorder: (bars) => disorder(ladder.kind, rungsFor(bars)),
+    target: (bars) => rungsFor(bars).at(-1)?.at,
+  };
+}
+
+function numberEvaluator(field: FieldName, kind: "below" | "above", rungsFor: (bars: Bars) => readonly Rung[]) {
+  const info: FieldInfo = FIELDS[field];
+  const needsDebt = kind === "below" && info.needsDebt === true;
+  return ({ values, hasDebt }: Observation, bars: Bars): Verdict | undefined => {
+    if (needsDebt && !hasDebt) return undefined;
+    const value = numberIn(values, field);
+    if (value === undefined) return undefined;
+    let breached: Rung | undefined;
+    let held: Rung | undefined;
+    for (const rung of rungsFor(bars)) {
+      if (held === undefined && (kind === "below" ? value < rung.leaveAt : value > rung.leaveAt)) held = rung;
+      if (kind === "below" ? value < rung.at : value > rung.at) {
+        breached = rung;
+        break;
+      }
+    }
+    if (held === undefined) return undefined;
+    const threshold = (breached ?? held).at;
+    return { breached: breached?.severity ?? null, held: held.severity, value, threshold, isUnknownStatus: false };
+  };
+}
+
+function flagEvaluator(field: FieldName, rungs: Readonly<Partial<Record<Severity, readonly Flag[]>>>) {
+  const isStatus = FIELDS[field].type === "status";
+  const known: readonly Flag[] = LEVEL_STATUSES;
+  const worst = WORST_FIRST.find((severity) => rungs[severity] !== undefined);
+  return ({ values, hasDebt }: Observation): Verdict | undefined => {
+    const value = values[field];
+    if (value === undefined || typeof value === "number") return undefined;
+    const isUnknownStatus = isStatus && hasDebt && !known.includes(value);
+    const severity = isUnknownStatus ? worst : WORST_FIRST.find((rung) => rungs[rung]?.includes(value));
+    if (severity === undefined) return undefined;
+    return { breached: severity, held: severity, value, threshold: undefined, isUnknownStatus };
+  };
+}
+
+function rungs(ladder: Exclude<Ladder, { kind: "is" }>, hysteresisPct: number, bars: Bars): readonly Rung[] {
+  const direction = ladder.kind === "below" ? 1 : -1;
+  return WORST_FIRST.flatMap((severity) => {
+    const threshold = ladder.rungs[severity];
+    if (threshold === undefined) return [];
+    const at = thresholdAt(threshold, bars);
+    return [{ severity, at, leaveAt: tidy(at + (direction * Math.abs(at) * hysteresisPct) / 100) }];
+  });
+}
+
+/** A threshold's number under these bars. */
+export function thresholdAt(threshold: Threshold, bars: Bars): number {
+  if (threshold.kind === "number") return threshold.value;
+  const bar: BarName = threshold.bar;
+  return tidy(bars[bar] * (1 + threshold.plusPct / 100));
+}
+
+// Rungs come worst first, so below must rise along the list and above must fall.
+function disorder(kind: "below" | "above", ladder: readonly Rung[]): readonly [Severity, Severity] | undefined {
+  for (let i = 1; i < ladder.length; i++) {
+    const [worse, milder] = [ladder[i - 1], ladder[i]];
+    if (worse === undefined || milder === undefined) continue;
+    if (kind === "below" ? milder.at <= worse.at : milder.at >= worse.at) return [milder.severity, worse.severity];
+  }
+  return undefined;
+}
+
+/** 1.3 · 1.05 is 1.3650000000000002 in binary: without this a level of exactly 1.365 would breach "below 1.365". */
+function tidy(value: number): number {
+  return Math.round(value * 1e10) / 1e10;
+}
+
+function numberIn(values: Values, field: FieldName): number | undefined {
+  const value = values[field];
+  return typeof value === "number" ? value : undefined;
+}
+
+// The bars object stays the same for an hour, so one remembered result is enough.
+function memoize<A extends object, B>(make: (key: A) => B): (key: A) => B {
+  let lastKey: A | undefined;
+  let last: B;
+  return (key) => {
+    if (key !== lastKey) {
+      last = make(key);
+      lastKey = key;
+    }
+    return last;
+  };
+}

@@ -1,0 +1,48 @@
+// What a message is about: a transition and the facts behind it, before they are put into words.
+import type { Blindness } from "./feed.ts";
+import type { Transition } from "./lifecycle.ts";
+import type { Observation } from "./observe.ts";
+import type { AlertId, Bars, Severity, Subject } from "./ports.ts";
+import type { Verdict } from "./rules/compile.ts";
+import type { FieldName } from "./rules/fields.ts";
+
+/** What was last known of a subject. */
+export interface Known {
+  readonly subject: Subject;
+  readonly atMs: number;
+  readonly level: number | null;
+  readonly status: string | null;
+  readonly distancePct: number | null;
+  /** The worst severity that fires on it now. */
+  readonly severity: Severity | null;
+}
+
+export interface FieldFacts {
+  readonly about: "field";
+  readonly field: FieldName;
+  readonly ladder: "below" | "above" | "is";
+  /** Undefined when the alert is over. */
+  readonly verdict: Verdict | undefined;
+  readonly observation: Observation;
+  readonly bars: Bars;
+  /** The mildest rung of the rule as a number: where to get back to. */
+  readonly target: number | undefined;
+}
+
+export type Facts =
+  | FieldFacts
+  | { readonly about: "blind"; readonly blindness: Blindness | undefined; readonly known: readonly Known[] }
+  | { readonly about: "config"; readonly problem: ConfigProblem | undefined }
+  | { readonly about: "gone"; readonly last: Known | undefined; readonly isBack: boolean }
+  | { readonly about: "removed"; readonly field: string | undefined };
+
+export type ConfigProblem =
+  | { readonly kind: "not_opened" }
+  | { readonly kind: "not_created" }
+  | { readonly kind: "disorder"; readonly rule: string; readonly milder: Severity; readonly worse: Severity };
+
+export interface Situation {
+  readonly id: AlertId;
+  readonly transition: Transition;
+  readonly facts: Facts;
+}

@@ -1,0 +1,45 @@
+// The store port: what the daemon keeps over a restart. One implementation, SQLite, in store/.
+import type { AlertChange } from "./advance.ts";
+import type { NewRow, OutboxRow, Receipt, Settlement } from "./ports.ts";
+import type { Known } from "./situation.ts";
+
+/** What was last seen of an account, for `status`, for blind messages and for positions that disappear. */
+export interface Snapshot {
+  readonly account: string;
+  /** Wall time of the last valid answer of each source; null before the first. */
+  readonly okAtMs: { readonly cross: number | null; readonly isolated: number | null };
+  /** Subjects with debt, worst first. */
+  readonly known: readonly Known[];
+  /** Isolated pairs seen in the last answer, with and without debt. */
+  readonly pairs: number;
+  /** Why the last read failed; null when it did not. */
+  readonly trouble: string | null;
+}
+
+export interface Change {
+  readonly alerts: readonly AlertChange[];
+  readonly rows: readonly NewRow[];
+  readonly snapshot: Snapshot | undefined;
+}
+
+/** Every method throws StoreError when the disk fails it. All are synchronous: SQLite is in-process. */
+export interface Store {
+  /** Every alert that is not quiet. */
+  alerts(): readonly AlertChange[];
+  snapshots(): readonly Snapshot[];
+  /** States, rows and snapshot in one transaction, durable when it returns. Yields the rows with their ids; a known key adds none. */
+  commit(change: Change): readonly OutboxRow[];
+  /** Undelivered rows in order, those after row `afterId` only. */
+  pending(afterId: number): readonly OutboxRow[];
+  settle(id: number, settlement: Settlement): void;
+  /** Receipt of a delivered row, as long as the row is kept. */
+  receipt(key: string): Receipt | undefined;
+  /** A small durable fact (a ban's end, the bars, the instance's id). */
+  fact(name: string): string | undefined;
+  setFact(name: string, value: string): void;
+  /** Changes when another process wrote: then pending() may hold rows of its own. */
+  dataVersion(): number;
+  /** Drops delivered rows older than `beforeMs`, except those whose keys are still needed as roots of conversations. */
+  prune(beforeMs: number, neededKeys: ReadonlySet<string>): void;
+  close(): void;
+}

@@ -1,0 +1,182 @@
+// English. The shape of this object is what every language must fill: see zh.ts.
+import type { Failure, Severity, Source, Subject } from "../ports.ts";
+import type { FieldName } from "../rules/fields.ts";
+
+const SEVERITY: Readonly<Record<Severity, string>> = { info: "info", warning: "warning", critical: "critical" };
+
+const FIELD: Readonly<Record<FieldName, string>> = {
+  marginLevel: "margin level",
+  collateralMarginLevel: "collateral margin level",
+  marginLevelStatus: "status",
+  liquidationDistancePct: "distance to liquidation",
+  transferOutEnabled: "transfer out",
+  transferInEnabled: "transfer in",
+  borrowEnabled: "borrowing",
+  tradeEnabled: "trading",
+  enabled: "pair",
+  accountType: "account type",
+  totalAssetOfBtc: "assets",
+  totalLiabilityOfBtc: "debt",
+  totalNetAssetOfBtc: "net assets",
+  indexPrice: "index price",
+  liquidatePrice: "liquidation price",
+};
+
+const STATUS: Readonly<Record<string, string>> = {
+  EXCESSIVE: "safe",
+  NORMAL: "normal",
+  MARGIN_CALL: "margin call",
+  PRE_LIQUIDATION: "close to liquidation",
+  FORCE_LIQUIDATION: "being liquidated",
+};
+
+const FAILURE: Readonly<Record<Failure["code"], string>> = {
+  unreachable: "Binance cannot be reached",
+  timeout: "Binance does not answer in time",
+  unavailable: "Binance is in trouble",
+  rate_limited: "Binance asks for a pause: too many requests from this address",
+  banned: "Binance has banned this address",
+  rejected_key: "Binance refuses the API key (the key, its address list or its permissions)",
+  bad_signature: "Binance refuses the signature: the secret does not belong to the API key",
+  clock_skew: "this machine's clock differs too much from Binance's",
+  bad_response: "Binance's answer is not readable",
+};
+
+const BY_HAND: Readonly<Partial<Record<Failure["code"], string>>> = {
+  banned: "do not restart margind to get round it, the ban is kept",
+  rejected_key: "look at the key's address list and permissions in Binance's API management",
+  bad_signature: "put the secret that belongs to the key into the config",
+  clock_skew: "set the machine's clock (NTP)",
+  unreachable: "check this machine's network and DNS",
+};
+
+export const en = {
+  severity: SEVERITY,
+  headSeverity: { info: "INFO", warning: "WARNING", critical: "CRITICAL" } satisfies Record<Severity, string>,
+  head: {
+    still: (severity: string) => `STILL ${severity}`,
+    resolved: "RESOLVED",
+    ended: "ENDED",
+    blind: "BLIND",
+    stillBlind: "STILL BLIND",
+    test: "TEST",
+  },
+  comma: ", ",
+  sentence: (text: string) => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`,
+  join: (sentences: readonly string[]) => sentences.join(" "),
+
+  subject(subject: Subject): string {
+    if (subject === "cross") return "cross";
+    if (subject === "feed") return "data";
+    return subject.startsWith("isolated ") ? `${subject.slice(9)} isolated` : subject;
+  },
+  source: { cross: "the cross account", isolated: "the isolated pairs" } satisfies Record<Source, string>,
+  field: FIELD,
+  is: (subject: string, field: string, value: string) => `${subject} ${field} ${value}`,
+  flag: (isOn: boolean): string => (isOn ? "is on" : "is off"),
+  status: (status: string) => STATUS[status] ?? `"${status}"`,
+  below: (threshold: string) => `below ${threshold}`,
+  above: (threshold: string) => `above ${threshold}`,
+  was: (severity: Severity) => `was ${SEVERITY[severity]}`,
+  noDebt: "no debt",
+
+  crossDistance: (bar: string, pct: string) =>
+    `Liquidation at ${bar} is ${articleFor(pct)} ${pct} % fall away (all collateral together).`,
+  crossPassed: (bar: string) => `The liquidation bar of ${bar} is reached: Binance may be liquidating now.`,
+  pairDistance: (price: string, pct: string, rises: boolean, index: string) =>
+    `Liquidation at ${price} is ${articleFor(pct)} ${pct} % ${rises ? "rise" : "fall"} away (index price ${index}).`,
+  pairPassed: (price: string) => `The liquidation price of ${price} is reached: Binance may be liquidating now.`,
+  backToLevel: (target: string) => `Back to ${target}`,
+  backToDistance: (pct: string) => `Back to a distance of ${pct} %`,
+  ways: (target: string, add: string | undefined, repay: string | undefined, sell: string | undefined) => {
+    const ways = [
+      add === undefined ? undefined : `add ${add}`,
+      repay === undefined ? undefined : `repay ${repay} from outside`,
+      sell === undefined ? undefined : `sell and repay ${sell}`,
+    ].filter((way) => way !== undefined);
+    return `${target}: ${ways.join(", or ")}.`;
+  },
+  statusMeans: (status: string, isUnknown: boolean) => {
+    if (isUnknown) return `margind does not know the status "${status}" and counts it as the worst.`;
+    if (status === "MARGIN_CALL") return "Binance calls for margin: add collateral or repay.";
+    if (status === "PRE_LIQUIDATION") return "Binance is about to liquidate this pair.";
+    return status === "FORCE_LIQUIDATION" ? "Binance is liquidating this pair." : undefined;
+  },
+  transferOutMeans: "Nothing can be transferred out of the account: a sign that collateral is short.",
+  levelNow: (level: string) => `Margin level ${level}.`,
+
+  since: (
+    severity: Severity,
+    time: string,
+    from: { severity: Severity; time: string; rising: boolean } | undefined,
+  ) => {
+    const start = `${capital(SEVERITY[severity])} since ${time}`;
+    if (from === undefined) return `${start}.`;
+    return `${start}, ${from.rising ? "rising" : "down"} from ${SEVERITY[from.severity]} since ${from.time}.`;
+  },
+  sinceFor: (severity: Severity, time: string, lasted: string) =>
+    `${capital(SEVERITY[severity])} since ${time}, for ${lasted} now.`,
+  data: (age: string, time: string) => `Data ${age} old at ${time}.`,
+  lasted: (peak: Severity, lasted: string, worst: { value: string; time: string; lower: boolean } | undefined) =>
+    `Open for ${lasted}, at worst ${SEVERITY[peak]}${
+      worst === undefined ? "" : `, ${worst.lower ? "lowest" : "highest"} ${worst.value} at ${worst.time}`
+    }.`,
+  messages: (count: number) => (count === 1 ? "1 message before this." : `${count} messages before this.`),
+  debtGone: "There is no debt any more: repaid, closed or liquidated. If that was not you, look at the account now.",
+
+  blind: (lasted: string) => `no valid answer for ${lasted}`,
+  seesAgain: (lasted: string) => `the data is fresh again after ${lasted}`,
+  failure: (failure: Failure, until: { time: string; left: string } | undefined) =>
+    `${capital(FAILURE[failure.code])}${failure.detail === "" ? "" : ` (${failure.detail})`}${
+      until === undefined ? "" : ` until ${until.time} (${until.left})`
+    }.`,
+  unreadable: (source: string, text: string) => `${capital(source)}: ${text}.`,
+  noAnswerYet: "There was no answer at all since the start.",
+  lastSeen: (known: readonly string[], time: string) => `Last seen ${known.join(", ")} at ${time}.`,
+  lastSeenNothing: "Nothing was owed when the account was last seen.",
+  neverSeen: "The account was never seen.",
+  blindMeans: "Nothing will be resolved until data is fresh.",
+  byHand: (failure: Failure | null) => {
+    const more = failure === null ? undefined : BY_HAND[failure.code];
+    return `By hand: look at the account in the app${more === undefined ? "" : `; ${more}`}.`;
+  },
+  stillFiring: (list: readonly string[]) => `Still firing: ${list.join(", ")}.`,
+  nothingFiring: "Nothing else is firing.",
+
+  gone: "position disappeared: closed or liquidated",
+  goneMeans: "The exchange's answer no longer holds this position, which had debt when it was last seen.",
+  goneDo: "If you did not close it, look at the account now. Its other alerts stay open until it is seen again.",
+  goneBack: "the position is in the exchange's answer again",
+  notOpened: "there is no cross margin account",
+  notOpenedDo:
+    "The config says cross: true, but Binance has no cross margin account for this key. Open it, or set cross: false.",
+  notCreated: "this pair was never opened",
+  notCreatedDo:
+    "The config names it under isolated, but the account has no such pair. Open it, or take it out of the config.",
+  disorder: (rule: string) => `the thresholds of ${rule} are out of order`,
+  disorderDo: (milder: Severity, worse: Severity) =>
+    `With the account's own bars, ${SEVERITY[milder]} is not milder than ${SEVERITY[worse]}. The stricter one holds; mend the rule in the config.`,
+  configRight: "the configuration fits the account again",
+  removed: (field: string) => `${field}: rule removed while firing`,
+  removedDo: "The rule is no longer in the config, so nobody watches this any more. It was not resolved.",
+
+  count: (count: number) => `${count} alerts, worst first`,
+  countFiring: (firing: number, size: number) => `${firing} of ${size} alerts still firing`,
+  more: (count: number) => `and ${count} more`,
+  mailSubject: (account: string, what: string) => `margind ${account}: ${what}`,
+  mailSubjectMany: (account: string, count: number, some: string) => `margind ${account}: ${count} alerts (${some}, …)`,
+  testHead: (notifier: string) => `test notification for ${notifier}`,
+  testLine: "If you read this, alerts from margind reach you here.",
+  testSubject: "margind: test notification",
+};
+
+export type Words = typeof en;
+
+/** "a 5.2 % fall", "an 8 % fall", "an 11.3 % fall". */
+function articleFor(pct: string): "a" | "an" {
+  return /^(8|11(?!\d)|18(?!\d))/.test(pct) ? "an" : "a";
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

@@ -1,0 +1,164 @@
+// Simplified Chinese. Terms as Binance's own Chinese pages use them: 全仓, 逐仓, 风险率, 强平, 追加保证金.
+import type { Failure, Severity, Subject } from "../ports.ts";
+import type { FieldName } from "../rules/fields.ts";
+import type { Words } from "./en.ts";
+
+const SEVERITY: Readonly<Record<Severity, string>> = { info: "提示", warning: "警告", critical: "严重" };
+
+const FIELD: Readonly<Record<FieldName, string>> = {
+  marginLevel: "风险率",
+  collateralMarginLevel: "质押风险率",
+  marginLevelStatus: "状态",
+  liquidationDistancePct: "距强平幅度",
+  transferOutEnabled: "转出",
+  transferInEnabled: "转入",
+  borrowEnabled: "借币",
+  tradeEnabled: "交易",
+  enabled: "交易对",
+  accountType: "账户类型",
+  totalAssetOfBtc: "总资产",
+  totalLiabilityOfBtc: "总负债",
+  totalNetAssetOfBtc: "净资产",
+  indexPrice: "指数价格",
+  liquidatePrice: "强平价格",
+};
+
+const STATUS: Readonly<Record<string, string>> = {
+  EXCESSIVE: "安全",
+  NORMAL: "正常",
+  MARGIN_CALL: "追加保证金",
+  PRE_LIQUIDATION: "即将强平",
+  FORCE_LIQUIDATION: "正在强平",
+};
+
+const FAILURE: Readonly<Record<Failure["code"], string>> = {
+  unreachable: "无法连接币安",
+  timeout: "币安未按时应答",
+  unavailable: "币安服务异常",
+  rate_limited: "币安要求暂停：本地址请求过多",
+  banned: "币安已封禁本地址",
+  rejected_key: "币安拒绝此 API 密钥（密钥、IP 白名单或权限）",
+  bad_signature: "币安拒绝签名：密钥与私钥不匹配",
+  clock_skew: "本机时钟与币安相差过大",
+  bad_response: "币安的应答无法读取",
+};
+
+const BY_HAND: Readonly<Partial<Record<Failure["code"], string>>> = {
+  banned: "不要重启 margind，封禁不会因此解除",
+  rejected_key: "在币安 API 管理中检查密钥的 IP 白名单和权限",
+  bad_signature: "在配置中填入与此密钥对应的私钥",
+  clock_skew: "校准本机时钟（NTP）",
+  unreachable: "检查本机网络与 DNS",
+};
+
+export const zh: Words = {
+  severity: { info: "提示", warning: "警告", critical: "严重" },
+  headSeverity: { info: "提示", warning: "警告", critical: "严重" },
+  head: {
+    still: (severity) => `仍为${severity}`,
+    resolved: "已解除",
+    ended: "已终止",
+    blind: "失去数据",
+    stillBlind: "仍无数据",
+    test: "测试",
+  },
+  comma: "，",
+  sentence: (text) => `${text}。`,
+  join: (sentences) => sentences.join(""),
+
+  subject(subject: Subject): string {
+    if (subject === "cross") return "全仓";
+    if (subject === "feed") return "数据";
+    return subject.startsWith("isolated ") ? `${subject.slice(9)} 逐仓` : subject.replace(/^notifier /, "通知渠道 ");
+  },
+  source: { cross: "全仓账户", isolated: "逐仓交易对" },
+  field: FIELD,
+  is: (subject, field, value) => `${subject} ${field} ${value}`,
+  flag: (isOn) => (isOn ? "已开启" : "已关闭"),
+  status: (status) => STATUS[status] ?? `“${status}”`,
+  below: (threshold) => `低于 ${threshold}`,
+  above: (threshold) => `高于 ${threshold}`,
+  was: (severity) => `此前${SEVERITY[severity]}`,
+  noDebt: "无负债",
+
+  crossDistance: (bar, pct) => `全部质押资产再跌 ${pct} % 即到强平线 ${bar}。`,
+  crossPassed: (bar) => `已到强平线 ${bar}：币安可能正在强平。`,
+  pairDistance: (price, pct, rises, index) =>
+    `再${rises ? "涨" : "跌"} ${pct} % 即到强平价 ${price}（指数价格 ${index}）。`,
+  pairPassed: (price) => `已到强平价 ${price}：币安可能正在强平。`,
+  backToLevel: (target) => `回到 ${target}`,
+  backToDistance: (pct) => `回到 ${pct} % 的距离`,
+  ways: (target, add, repay, sell) => {
+    const ways = [
+      add === undefined ? undefined : `追加 ${add}`,
+      repay === undefined ? undefined : `用外部资金还款 ${repay}`,
+      sell === undefined ? undefined : `卖出并还款 ${sell}`,
+    ].filter((way) => way !== undefined);
+    return `${target}：${ways.join("，或")}。`;
+  },
+  statusMeans: (status, isUnknown) => {
+    if (isUnknown) return `margind 不认识状态“${status}”，按最坏情况处理。`;
+    if (status === "MARGIN_CALL") return "币安要求追加保证金：请追加质押资产或还款。";
+    if (status === "PRE_LIQUIDATION") return "币安即将强平此交易对。";
+    return status === "FORCE_LIQUIDATION" ? "币安正在强平此交易对。" : undefined;
+  },
+  transferOutMeans: "账户无法转出资产：质押资产不足的信号。",
+  levelNow: (level) => `风险率 ${level}。`,
+
+  since: (severity, time, from) => {
+    const start = `自 ${time} 起为${SEVERITY[severity]}`;
+    if (from === undefined) return `${start}。`;
+    return `${start}，由 ${from.time} 起的${SEVERITY[from.severity]}${from.rising ? "升级" : "降级"}。`;
+  },
+  sinceFor: (severity, time, lasted) => `自 ${time} 起为${SEVERITY[severity]}，已持续 ${lasted}。`,
+  data: (age, time) => `数据时间 ${time}（${age}前）。`,
+  lasted: (peak, lasted, worst) =>
+    `历时 ${lasted}，最高级别${SEVERITY[peak]}${
+      worst === undefined ? "" : `，${worst.lower ? "最低" : "最高"} ${worst.value}（${worst.time}）`
+    }。`,
+  messages: (count) => `此前共 ${count} 条消息。`,
+  debtGone: "已无负债：已还清、平仓或被强平。如非本人操作，请立即查看账户。",
+
+  blind: (lasted) => `已 ${lasted}没有有效应答`,
+  seesAgain: (lasted) => `${lasted}后数据恢复`,
+  failure: (failure, until) =>
+    `${FAILURE[failure.code]}${failure.detail === "" ? "" : `（${failure.detail}）`}${
+      until === undefined ? "" : `，直到 ${until.time}（${until.left}）`
+    }。`,
+  unreadable: (source, text) => `${source}：${text}。`,
+  noAnswerYet: "启动以来没有任何应答。",
+  lastSeen: (known, time) => `最后一次数据：${known.join("，")}，${time}。`,
+  lastSeenNothing: "最后一次数据中没有负债。",
+  neverSeen: "从未读到此账户。",
+  blindMeans: "在数据恢复之前不会解除任何告警。",
+  byHand: (failure) => {
+    const more = failure === null ? undefined : BY_HAND[failure.code];
+    return `请手动：在应用中查看账户${more === undefined ? "" : `；${more}`}。`;
+  },
+  stillFiring: (list) => `仍在告警：${list.join("，")}。`,
+  nothingFiring: "没有其他告警。",
+
+  gone: "持仓消失：已平仓或被强平",
+  goneMeans: "交易所的应答中不再有此持仓，而上次看到时它有负债。",
+  goneDo: "如果不是你平仓，请立即查看账户。在重新看到它之前，它的其他告警保持不变。",
+  goneBack: "持仓重新出现在交易所的应答中",
+  notOpened: "没有全仓杠杆账户",
+  notOpenedDo: "配置为 cross: true，但币安没有此密钥的全仓账户。请开通，或设为 cross: false。",
+  notCreated: "此交易对从未开通",
+  notCreatedDo: "配置的 isolated 中有它，但账户没有此交易对。请开通，或从配置中删除。",
+  disorder: (rule) => `规则 ${rule} 的阈值顺序有误`,
+  disorderDo: (milder, worse) =>
+    `按账户自身的风险线，${SEVERITY[milder]}并不比${SEVERITY[worse]}宽松。以更严格者为准；请修改配置中的规则。`,
+  configRight: "配置与账户重新一致",
+  removed: (field) => `${field}：告警期间规则被删除`,
+  removedDo: "配置中已没有此规则，因此不再有人监视。它并未解除。",
+
+  count: (count) => `${count} 个告警，最严重的在前`,
+  countFiring: (firing, size) => `${size} 个告警中 ${firing} 个仍在告警`,
+  more: (count) => `另有 ${count} 个`,
+  mailSubject: (account, what) => `margind ${account}：${what}`,
+  mailSubjectMany: (account, count, some) => `margind ${account}：${count} 个告警（${some}…）`,
+  testHead: (notifier) => `${notifier} 的测试通知`,
+  testLine: "看到这条消息，说明 margind 的告警能够送达这里。",
+  testSubject: "margind：测试通知",
+};

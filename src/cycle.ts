@@ -1,0 +1,128 @@
+// One pass over an account: read → observe → rules → lifecycle → commit → deliver. Start reading here.
+// A failed or invalid answer changes no alert; it only lets the staleness clock run, and the watchdog makes the same pass once a
+// second with nothing read, so that silence is noticed too.
+import { type Advance, advance, advanceOwn, type Rulebook } from "./core/advance.ts";
+import { announce } from "./core/announce.ts";
+import { blindness, noteFailure, noteInvalid, noteValid, startHealth } from "./core/feed.ts";
+import type { Locale } from "./core/format.ts";
+import { type Context, type Observation, observeCross, observeIsolated } from "./core/observe.ts";
+import { pictureOf, severityOf } from "./core/picture.ts";
+import type { Clock, Exchange, OutboxRow, ReadResult, Source } from "./core/ports.ts";
+import type { Known } from "./core/situation.ts";
+import type { Ledger } from "./ledger.ts";
+
+export interface CycleParts {
+  readonly exchange: Exchange;
+  readonly sources: readonly Source[];
+  readonly ledger: Ledger;
+  readonly book: Rulebook;
+  readonly used: Context["used"];
+  readonly clock: Clock;
+  readonly locale: Locale;
+  deliver(rows: readonly OutboxRow[]): void;
+}
+
+/** Answers that come this soon after each other are one pass, so that what changes together is one message. */
+const TOGETHER_MS = 1000;
+/** But no answer waits longer than this for another: a slow list of pairs must not hold back the cross account. */
+const TOGETHER_MAX_MS = 2000;
+
+export async function runCycle(parts: CycleParts, signal: AbortSignal): Promise<readonly ReadResult[]> {
+  const all: ReadResult[] = [];
+  for await (const results of together(parts.exchange.poll(signal), parts.clock)) {
+    if (signal.aborted) break;
+    pass(parts, results);
+    all.push(...results);
+  }
+  return all;
+}
+
+/** One pass. Without results it only looks at the clocks. */
+export function pass(parts: CycleParts, results: readonly ReadResult[]): void {
+  const { exchange, ledger, book, clock, locale } = parts;
+  const nowMs = clock.wallMs();
+  const observations = results.flatMap((result) => take(parts, result));
+  const snapshot = results.length === 0 ? undefined : pictureOf(exchange.account, ledger, observations, results);
+  const known = (_account: string, subject: string) =>
+    ledger.snapshot(exchange.account)?.known.find((item) => item.subject === subject);
+  const scene = { states: ledger.states, book, bars: exchange.bars(), nowMs, known };
+  const moved = [advance(observations, scene), watch(parts, snapshot?.known, nowMs)];
+  const changes = moved.flatMap((part) => part.changes);
+  const situations = moved.flatMap((part) => part.situations);
+  const announcement = announce(changes, situations, { book, states: ledger.states, nowMs, locale });
+  parts.deliver(ledger.commit(announcement, snapshot, nowMs));
+}
+
+/** Notes the health of the source; a valid answer becomes observations. */
+function take({ exchange, ledger, used, clock }: CycleParts, result: ReadResult): readonly Observation[] {
+  const { account } = exchange;
+  const source = result.ok ? result.answer.source : result.source;
+  const health = ledger.health(account, source) ?? startHealth(source, clock.monoMs(), null);
+  if (!result.ok) {
+    ledger.setHealth(account, noteFailure(health, result.failure));
+    return [];
+  }
+  const indebted = new Set((ledger.snapshot(account)?.known ?? []).map(({ subject }) => subject));
+  const context: Context = { account, atMs: result.atMs, bars: exchange.bars(), used, indebted };
+  const { answer } = result;
+  const observations = answer.source === "cross" ? [observeCross(answer, context)] : observeIsolated(answer, context);
+  const bad = observations.find(({ class: kind }) => kind === "INVALID");
+  const text = bad?.problem?.kind === "field" ? `${bad.subject}: ${bad.problem.text}` : undefined;
+  ledger.setHealth(
+    account,
+    text === undefined ? noteValid(health, clock.monoMs(), result.atMs) : noteInvalid(health, text),
+  );
+  return observations;
+}
+
+/** The feed's own alert: are we blind? */
+function watch(
+  { exchange, sources, ledger, book, clock }: CycleParts,
+  seen: readonly Known[] | undefined,
+  nowMs: number,
+): Advance {
+  const { account } = exchange;
+  const healths = sources.flatMap((source) => ledger.health(account, source) ?? []);
+  const blind = blindness(healths, clock.monoMs(), book.maxGapMs);
+  const known = (seen ?? ledger.snapshot(account)?.known ?? []).map((item) => ({
+    ...item,
+    severity: severityOf(ledger.states, account, item.subject),
+  }));
+  const id = { account, subject: "feed", rule: "blind" } as const;
+  const facts = { about: "blind", blindness: blind, known } as const;
+  return advanceOwn(id, blind === undefined ? null : "critical", facts, { states: ledger.states, book, nowMs });
+}
+
+/** Groups promises as they settle: each group is what came within TOGETHER_MS of its predecessor. */
+async function* together(reads: readonly Promise<ReadResult>[], clock: Clock): AsyncGenerator<readonly ReadResult[]> {
+  const settled: ReadResult[] = [];
+  let open = reads.length;
+  let wake = () => {};
+  for (const read of reads) {
+    void read.then((result) => {
+      settled.push(result);
+      open -= 1;
+      wake();
+    });
+  }
+  const next = () =>
+    new Promise<void>((resolve) => {
+      wake = resolve;
+    });
+  while (open > 0 || settled.length > 0) {
+    if (settled.length === 0) await next();
+    const endMs = clock.monoMs() + TOGETHER_MAX_MS;
+    for (let before = -1; open > 0 && before !== settled.length && clock.monoMs() < endMs; ) {
+      before = settled.length;
+      await soonest(next(), TOGETHER_MS, clock);
+    }
+    yield settled.splice(0);
+  }
+}
+
+/** Waits for the promise, at most this long. */
+async function soonest(event: Promise<void>, ms: number, clock: Clock): Promise<void> {
+  const nap = new AbortController();
+  await Promise.race([event, clock.sleep(ms, nap.signal).catch(() => undefined)]);
+  nap.abort();
+}

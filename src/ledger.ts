@@ -1,0 +1,138 @@
+// The daemon's memory of alerts, accounts and health, and the one way to change it: commit(). What is in memory is what the store
+// holds, plus whatever the store could not take: when the disk fails, alerts go on from memory and are stored when it is back.
+import { createHash } from "node:crypto";
+import { type AlertChange, type States, stateKey } from "./core/advance.ts";
+import { type Announcement, alertIdOf, alertKey, type Notification } from "./core/announce.ts";
+import type { SourceHealth } from "./core/feed.ts";
+import type { AlertState } from "./core/lifecycle.ts";
+import { type NewRow, type Notifier, type OutboxRow, type Source, StoreError } from "./core/ports.ts";
+import type { Snapshot, Store } from "./core/store.ts";
+import type { Log } from "./lib/log.ts";
+
+export interface Ledger {
+  readonly states: States;
+  health(account: string, source: Source): SourceHealth | undefined;
+  setHealth(account: string, health: SourceHealth): void;
+  snapshot(account: string): Snapshot | undefined;
+  /** Makes an announcement durable and its own. Yields the rows to deliver: also those that could only be kept in memory. */
+  commit(announcement: Announcement, snapshot: Snapshot | undefined, nowMs: number): readonly OutboxRow[];
+  /** Every alert that is not quiet. */
+  alerts(): readonly AlertChange[];
+  /** Every source of the account gave a valid answer since the start. */
+  hasSeen(account: string): boolean;
+  /** Keys of the rows that began the conversations of what is firing: later messages answer to them. */
+  neededKeys(): ReadonlySet<string>;
+  /** Since when (wall ms) the store takes nothing; undefined while it works. */
+  storeFailingSinceMs(): number | undefined;
+}
+
+export interface LedgerParts {
+  readonly store: Store;
+  /** Part of every idempotency key: two installations never share one. */
+  readonly instance: string;
+  readonly notifiers: readonly Pick<Notifier, "name" | "recipients">[];
+  readonly log: Log;
+}
+
+export function openLedger({ store, instance, notifiers, log }: LedgerParts): Ledger {
+  const states = new Map<string, Map<string, AlertState>>();
+  const health = new Map<string, SourceHealth>();
+  const snapshots = new Map(store.snapshots().map((snapshot) => [snapshot.account, snapshot]));
+  const unsaved = new Map<string, AlertChange>();
+  let failingSinceMs: number | undefined;
+  let lastVolatileId = 0;
+  for (const change of store.alerts()) apply(states, change);
+
+  const rowsOf = (notification: Notification, nowMs: number): NewRow[] => {
+    const recipients = notifiers.find(({ name }) => name === notification.notifier)?.recipients ?? [];
+    return recipients.map((recipient) => {
+      const key = (id: string) => deliveryKey(instance, id, recipient);
+      return {
+        key: key(notification.id),
+        notifier: notification.notifier,
+        recipient,
+        incidents: notification.incidents,
+        message: notification.message,
+        rootKey: notification.root === undefined ? null : key(notification.root),
+        edits: notification.edits.map(({ of, message }) => ({ key: key(of), message })),
+        enqueuedAtMs: nowMs,
+      };
+    });
+  };
+
+  const save = (
+    alerts: readonly AlertChange[],
+    rows: readonly NewRow[],
+    snapshot: Snapshot | undefined,
+    nowMs: number,
+  ) => {
+    const all = [...unsaved.values(), ...alerts];
+    try {
+      const added = store.commit({ alerts: all, rows, snapshot });
+      if (failingSinceMs !== undefined) log.warn({}, "the state can be written again");
+      unsaved.clear();
+      failingSinceMs = undefined;
+      return added;
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      if (failingSinceMs === undefined)
+        log.error(
+          { error },
+          "the state cannot be written: alerts go on from memory, a restart now may repeat or lose some",
+        );
+      failingSinceMs ??= nowMs;
+      for (const change of alerts) unsaved.set(alertKey(change.id), change);
+      return rows.map((row): OutboxRow => ({ ...row, id: --lastVolatileId, attempts: 0, error: null }));
+    }
+  };
+
+  return {
+    states,
+    health: (account, source) => health.get(`${account}|${source}`),
+    setHealth: (account, value) => void health.set(`${account}|${value.source}`, value),
+    hasSeen: (account) => [...health].every(([key, { hasSeen }]) => hasSeen || !key.startsWith(`${account}|`)),
+    alerts: () => listStates(states),
+    neededKeys: () => new Set(listStates(states).flatMap(({ state }) => rootsOf(state, notifiers, instance))),
+    snapshot: (account) => snapshots.get(account),
+    commit({ changes, notifications }, snapshot, nowMs) {
+      const rows = notifications.flatMap((notification) => rowsOf(notification, nowMs));
+      const nothing = changes.length === 0 && rows.length === 0 && snapshot === undefined;
+      const added = nothing ? [] : save(changes, rows, snapshot, nowMs);
+      for (const change of changes) apply(states, change);
+      if (snapshot !== undefined) snapshots.set(snapshot.account, snapshot);
+      return added;
+    },
+    storeFailingSinceMs: () => failingSinceMs,
+  };
+}
+
+function listStates(states: States): AlertChange[] {
+  return [...states].flatMap(([key, rules]) =>
+    [...rules].flatMap(([rule, state]) => {
+      const id = alertIdOf(key, rule);
+      return id === undefined ? [] : [{ id, state }];
+    }),
+  );
+}
+
+function rootsOf(state: AlertState | undefined, notifiers: LedgerParts["notifiers"], instance: string): string[] {
+  if (state?.phase !== "firing") return [];
+  return Object.entries(state.threads).flatMap(([name, { root }]) => {
+    const recipients = notifiers.find((notifier) => notifier.name === name)?.recipients ?? [];
+    return recipients.map((recipient) => deliveryKey(instance, root, recipient));
+  });
+}
+
+/** sha256 of what makes a delivery unique: the same on every attempt, and for a repeated commit of the same transition. */
+export function deliveryKey(instance: string, notificationId: string, recipient: string): string {
+  return createHash("sha256").update(`${instance}|${notificationId}|${recipient}`).digest("hex");
+}
+
+function apply(states: Map<string, Map<string, AlertState>>, { id, state }: AlertChange): void {
+  const key = stateKey(id.account, id.subject);
+  const rules = states.get(key) ?? new Map<string, AlertState>();
+  if (state === undefined) rules.delete(id.rule);
+  else rules.set(id.rule, state);
+  if (rules.size === 0) states.delete(key);
+  else states.set(key, rules);
+}

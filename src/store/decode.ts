@@ -1,0 +1,86 @@
+// What comes back from the disk is checked like anything else from outside: a flipped bit or an older version must not become a
+// wrong alert. A row that does not fit is reported by its name and left out, never repaired by guessing.
+import { z } from "zod";
+import { isSubject } from "../core/announce.ts";
+import type { AlertState } from "../core/lifecycle.ts";
+import { type Message, SEVERITIES, type Subject } from "../core/ports.ts";
+import type { Snapshot } from "../core/store.ts";
+
+const severity = z.enum(SEVERITIES);
+const subject = z.custom<Subject>((value) => typeof value === "string" && isSubject(value));
+const kind = z.enum(["opened", "raised", "lowered", "reminded", "resolved", "ended", "test"]);
+
+const state = z.discriminatedUnion("phase", [
+  z.object({ phase: z.literal("pending"), sinceMs: z.number(), observedMs: z.number(), lastAtMs: z.number() }),
+  z.object({
+    phase: z.literal("firing"),
+    incident: z.string(),
+    seq: z.number(),
+    severity,
+    openedAtMs: z.number(),
+    sinceMs: z.number(),
+    previous: z.object({ severity, sinceMs: z.number() }).nullable(),
+    peak: severity,
+    value: z.union([z.number(), z.string(), z.boolean()]).nullable(),
+    worst: z.object({ value: z.number(), atMs: z.number() }).nullable(),
+    clearing: z.object({ to: severity.nullable(), observedMs: z.number() }).nullable(),
+    lastAtMs: z.number(),
+    toldAtMs: z.number(),
+    threads: z.record(z.string(), z.object({ root: z.string(), subject: z.string(), size: z.number() })),
+    messages: z.number(),
+  }),
+]);
+
+const snapshot = z.object({
+  account: z.string(),
+  okAtMs: z.object({ cross: z.number().nullable(), isolated: z.number().nullable() }),
+  known: z.array(
+    z.object({
+      subject,
+      atMs: z.number(),
+      level: z.number().nullable(),
+      status: z.string().nullable(),
+      distancePct: z.number().nullable(),
+      severity: severity.nullable(),
+    }),
+  ),
+  pairs: z.number(),
+  trouble: z.string().nullable(),
+});
+
+const message = z.object({
+  kind,
+  severity: z.enum([...SEVERITIES, "resolved"]),
+  title: z.string(),
+  sections: z.array(z.object({ kind, severity, headline: z.string(), lines: z.array(z.string()), ref: z.string() })),
+  more: z.array(z.string()),
+  subject: z.string(),
+});
+
+const body = z.object({
+  incidents: z.array(z.string()),
+  message,
+  rootKey: z.string().nullable(),
+  edits: z.array(z.object({ key: z.string(), message })),
+});
+
+export interface RowBody {
+  readonly incidents: readonly string[];
+  readonly message: Message;
+  readonly rootKey: string | null;
+  readonly edits: readonly { readonly key: string; readonly message: Message }[];
+}
+
+export const decodeState = (text: string): AlertState | undefined => decode(state, text);
+export const decodeSnapshot = (text: string): Snapshot | undefined => decode(snapshot, text);
+export const decodeBody = (text: string): RowBody | undefined => decode(body, text);
+export const decodeReceipt = (text: string): Readonly<Record<string, string>> | undefined =>
+  decode(z.record(z.string(), z.string()), text);
+
+function decode<T>(schema: z.ZodType<T>, text: string): T | undefined {
+  try {
+    return schema.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined; // not JSON
+  }
+}

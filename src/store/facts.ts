@@ -1,0 +1,34 @@
+// Small durable facts of the exchange: a ban must outlive a restart, and the bars last read are better than the defaults.
+import type { Bars } from "../core/ports.ts";
+import type { Store } from "../core/store.ts";
+
+/** The end of a ban, wall ms. One per store: bans are per IP address, and so is a daemon. */
+export function banOf(store: Store) {
+  return {
+    load(): number | undefined {
+      const untilMs = Number(store.fact("ban.untilMs") ?? Number.NaN);
+      return Number.isFinite(untilMs) ? untilMs : undefined;
+    },
+    save: (untilMs: number): void => store.setFact("ban.untilMs", String(Math.round(untilMs))),
+  };
+}
+
+export function barsOf(store: Store) {
+  return {
+    load(account: string): { bars: Bars; atMs: number } | undefined {
+      const parsed: unknown = JSON.parse(store.fact(`bars.${account}`) ?? "null");
+      if (typeof parsed !== "object" || parsed === null || !("atMs" in parsed) || !("bars" in parsed)) return undefined;
+      const { atMs, bars } = parsed;
+      return typeof atMs === "number" && isBars(bars) ? { bars, atMs } : undefined;
+    },
+    save: (account: string, bars: Bars, atMs: number): void =>
+      store.setFact(`bars.${account}`, JSON.stringify({ bars, atMs: Math.round(atMs) })),
+  };
+}
+
+function isBars(value: unknown): value is Bars {
+  if (typeof value !== "object" || value === null) return false;
+  const names = ["normalBar", "marginCallBar", "forceLiquidationBar"];
+  const fields = new Map(Object.entries(value));
+  return names.every((name) => typeof fields.get(name) === "number");
+}
