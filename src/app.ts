@@ -1,6 +1,5 @@
 // The composition root: config + world → running daemon. The only file, with cli/ and the tests, that knows the adapters.
 // Parts are opened outside-in; when one fails to start, those before it are closed in reverse order.
-import { randomUUID } from "node:crypto";
 import { type Binance, createBinance, type RequestInfo } from "./binance/client.ts";
 import type { AccountConfig, Config } from "./config/config.ts";
 import { endOrphans, type Rulebook } from "./core/advance.ts";
@@ -22,7 +21,7 @@ import { createNotifier } from "./notify/index.ts";
 import { startSchedule } from "./schedule.ts";
 import { isKeyRefusal, verifyNotifiers } from "./startup.ts";
 import { makeStateDir } from "./store/database.ts";
-import { banOf, barsOf } from "./store/facts.ts";
+import { banOf, barsOf, instanceOf } from "./store/facts.ts";
 import { type Holder, takeLock } from "./store/lock.ts";
 import { openStore } from "./store/sqlite.ts";
 
@@ -78,7 +77,7 @@ export async function startDaemon(config: Config, world: World): Promise<Daemon>
   const { clock, log } = world;
   const stopping = new AbortController();
   const store = openState(config.stateDir, world, stack);
-  const instance = instanceId(store);
+  const instance = instanceOf(store);
   const notifiers = openNotifiers(config, world, instance, stack);
   const binance = openExchange(config, world, store);
   stack.defer(() => binance.close());
@@ -105,6 +104,7 @@ export async function startDaemon(config: Config, world: World): Promise<Daemon>
   }
 
   const trouble = () => troubleOf(config, ledger, deliveries, clock.wallMs());
+  await openHttp(config.http, trouble, log, stack);
   const background = (work: Promise<unknown>) => void work.catch((error: unknown) => crash(error, stopping.signal));
   background(tick(watches, deliveries, store, ledger, clock, stopping.signal));
   background(checkNotifiers(notifiers, watches, log, stopping.signal, refused.resolve));
@@ -130,15 +130,6 @@ function openState(stateDir: string, { clock, log, pid }: World, stack: AsyncDis
   if (movedTo !== undefined)
     log.error({ movedTo }, "the state was damaged and was moved aside: alerts may be repeated");
   return store;
-}
-
-/** Stable id of this installation, part of every idempotency key and Message-ID. */
-function instanceId(store: Store): string {
-  const known = store.fact("instance");
-  if (known !== undefined) return known;
-  const made = randomUUID().slice(0, 8);
-  store.setFact("instance", made);
-  return made;
 }
 
 function openNotifiers(
@@ -167,6 +158,24 @@ function openExchange({ exchange }: Config, world: World, store: Store): Binance
     ...(serverClock && { serverClock }),
     ...(onRequest && { onRequest }),
   });
+}
+
+/** A taken port is told and no reason not to watch. */
+async function openHttp(
+  http: Config["http"],
+  trouble: () => string | undefined,
+  log: Log,
+  stack: AsyncDisposableStack,
+): Promise<void> {
+  if (http === undefined) return;
+  const { startHealth } = await import("./http/health.ts"); // loads node:http's server only for those who use it
+  try {
+    const server = await startHealth({ ...http, trouble });
+    stack.defer(() => server.close());
+    log.info({ host: http.host, port: server.port }, "answering /healthz");
+  } catch (error) {
+    log.error({ error }, "http.listen cannot be opened: there is no /healthz");
+  }
 }
 
 function rulebook(config: Config, log: Log): Rulebook {

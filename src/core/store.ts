@@ -32,6 +32,8 @@ export interface Store {
   /** Undelivered rows in order, those after row `afterId` only. */
   pending(afterId: number): readonly OutboxRow[];
   settle(id: number, settlement: Settlement): void;
+  /** Forgets an undelivered row: only for test notifications that nobody waits for any more. */
+  drop(id: number): void;
   /** Receipt of a delivered row, as long as the row is kept. */
   receipt(key: string): Receipt | undefined;
   /** A small durable fact (a ban's end, the bars, the instance's id). */

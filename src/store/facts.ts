@@ -1,6 +1,16 @@
-// Small durable facts of the exchange: a ban must outlive a restart, and the bars last read are better than the defaults.
+// Small durable facts: the installation's id, a ban that must outlive a restart, the bars that were read last.
+import { randomUUID } from "node:crypto";
 import type { Bars } from "../core/ports.ts";
 import type { Store } from "../core/store.ts";
+
+/** Stable id of this installation, part of every idempotency key and Message-ID. */
+export function instanceOf(store: Store): string {
+  const known = store.fact("instance");
+  if (known !== undefined) return known;
+  const made = randomUUID().slice(0, 8);
+  store.setFact("instance", made);
+  return made;
+}
 
 /** The end of a ban, wall ms. One per store: bans are per IP address, and so is a daemon. */
 export function banOf(store: Store) {

@@ -120,6 +120,7 @@ function createStore(db: DatabaseSync, stateDir: string, onUnreadable: (row: str
         if (settlement.kind === "failed") run("failed", settlement.error, id);
         else run("delivered", settlement.atMs, JSON.stringify(settlement.receipt), id);
       }),
+    drop: (id) => guarded(() => void run("dropRow", id)),
     receipt: (key) =>
       guarded(() => {
         const text = prepared("receipt").get(key)?.["receipt"];

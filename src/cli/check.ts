@@ -1,0 +1,83 @@
+// `margind check`: the configuration as margind understands it, so that a wrong idea shows before the night it matters.
+import type { AccountConfig, Config } from "../config/config.ts";
+import { nextPolls } from "../config/cron.ts";
+import { clockSeconds, duration, zoneName } from "../core/format.ts";
+import { SEVERITIES } from "../core/ports.ts";
+import type { Route, RuleConfig, Threshold } from "../core/rules/types.ts";
+import { type ConfigOption, readConfig } from "./context.ts";
+import { count } from "./text.ts";
+
+export async function check(options: ConfigOption): Promise<void> {
+  const config = await readConfig(options);
+  process.stdout.write(`${describe(config, Date.now()).join("\n")}\n`);
+}
+
+export function describe(config: Config, nowMs: number): string[] {
+  return [
+    `${config.file} is good.`,
+    ...config.warnings.map((warning) => `! ${warning}`),
+    "",
+    ...config.accounts.flatMap((account) => accountLines(account, config, nowMs)),
+    "",
+    `${count(config.rules.length, "rule")}:`,
+    ...config.rules.flatMap(ruleLines),
+    "",
+    "Routes, the first that matches decides:",
+    ...routeLines(config),
+    "",
+    `Blind after ${duration(config.watchdog.staleAfterMs, "en")} without a valid answer; told to every notifier.`,
+    config.watchdog.heartbeat === undefined
+      ? "No heartbeat: nobody will notice when this machine dies. See watchdog.heartbeat."
+      : `Heartbeat every ${duration(config.watchdog.heartbeat.everyMs, "en")}.`,
+    `State in ${config.stateDir}.`,
+  ];
+}
+
+function accountLines({ name, cross, isolated, poll }: AccountConfig, { timezone }: Config, nowMs: number): string[] {
+  const pairs = typeof isolated === "string" ? isolated : isolated.join(", ");
+  const times = nextPolls(poll, nowMs, 3).map((atMs) => clockSeconds(atMs, { timezone, language: "en" }));
+  return [
+    `account ${name}: cross ${cross ? "yes" : "no"}, isolated ${pairs}`,
+    `  polls at "${poll}", next ${times.join(", ")} ${zoneName(nowMs, timezone)}`,
+  ];
+}
+
+function ruleLines(rule: RuleConfig): string[] {
+  const { id, on, field, symbols, ladder, hysteresisPct, forMs, clearAfterMs } = rule;
+  const which = on === "cross" ? "cross" : `isolated ${symbols === "all" ? "pairs, all" : symbols.join(", ")}`;
+  const rungs = SEVERITIES.flatMap((severity) => {
+    const rung = ladder.rungs[severity];
+    return rung === undefined ? [] : [`${severity} ${Array.isArray(rung) ? rung.join(" or ") : thresholdText(rung)}`];
+  });
+  const times = [
+    ladder.kind === "is" ? "" : `left when ${hysteresisPct} % past it`,
+    forMs === 0 ? "opens at once" : `opens after ${duration(forMs, "en")}`,
+    clearAfterMs === 0 ? "clears at once" : `clears after ${duration(clearAfterMs, "en")}`,
+  ];
+  return [
+    `  ${id}: ${which}, ${field} ${ladder.kind} ${rungs.join(", ")}`,
+    `    ${times.filter((part) => part !== "").join(", ")}`,
+  ];
+}
+
+function thresholdText(threshold: Threshold | readonly (string | boolean)[]): string {
+  if (!("kind" in threshold)) return threshold.join(" or ");
+  if (threshold.kind === "number") return String(threshold.value);
+  const { bar, plusPct } = threshold;
+  return plusPct === 0 ? bar : `${bar} ${plusPct > 0 ? "+" : "-"} ${Math.abs(plusPct)} %`;
+}
+
+function routeLines({ routes, notifiers }: Config): string[] {
+  const everyone = notifiers.map(({ name }) => name).join(", ");
+  const lines = routes.map(({ match, notify, repeatEveryMs }) => {
+    const again = repeatEveryMs === undefined ? "" : `, again every ${duration(repeatEveryMs, "en")}`;
+    return `  ${matchText(match)} → ${notify.length === 0 ? "nobody" : notify.join(", ")}${again}`;
+  });
+  const isClosed = routes.some(({ match }) => Object.keys(match).length === 0);
+  return isClosed ? lines : [...lines, `  ${routes.length === 0 ? "everything" : "everything else"} → ${everyone}`];
+}
+
+function matchText(match: Route["match"]): string {
+  const parts = Object.entries(match).map(([key, values]) => `${key} ${values.join(" or ")}`);
+  return parts.length === 0 ? "everything" : parts.join(", ");
+}

@@ -1,0 +1,199 @@
+// `margind status`: what the daemon knows, read from its store beside it. Exit 0 only when somebody watches, sees, and can tell:
+// so a container's health check or a script can use it as it is.
+
+import { stateDirOf } from "../config/load.ts";
+import { duration, level, percent } from "../core/format.ts";
+import { rank } from "../core/lifecycle.ts";
+import type { Severity } from "../core/ports.ts";
+import type { Snapshot, Store } from "../core/store.ts";
+import { type Holder, lockHolder } from "../store/lock.ts";
+import { openStoreForReading } from "../store/sqlite.ts";
+import { CommandError, type ConfigOption, configFile } from "./context.ts";
+import { ageOf } from "./text.ts";
+
+/** What `margind status --json` prints. Times are ISO 8601, ages in ms. */
+export interface Status {
+  readonly healthy: boolean;
+  /** Why not, one clause each. */
+  readonly problems: readonly string[];
+  readonly running: { readonly pid: number; readonly host: string; readonly since: string } | null;
+  readonly accounts: readonly AccountStatus[];
+  readonly alerts: readonly AlertStatus[];
+  readonly undelivered: readonly UndeliveredStatus[];
+}
+
+interface AccountStatus {
+  readonly account: string;
+  /** Last valid answer of the cross account and of the isolated pairs; null: never, or not watched. */
+  readonly crossAt: string | null;
+  readonly isolatedAt: string | null;
+  readonly dataAgeMs: number | null;
+  readonly trouble: string | null;
+  readonly pairs: number;
+  /** Subjects with debt, worst first. */
+  readonly positions: readonly {
+    readonly subject: string;
+    readonly marginLevel: number | null;
+    readonly marginLevelStatus: string | null;
+    readonly liquidationDistancePct: number | null;
+    readonly at: string;
+  }[];
+}
+
+interface AlertStatus {
+  readonly account: string;
+  readonly subject: string;
+  readonly rule: string;
+  readonly phase: "pending" | "firing";
+  readonly severity: Severity | null;
+  readonly since: string;
+  readonly ref: string | null;
+}
+
+interface UndeliveredStatus {
+  readonly notifier: string;
+  readonly recipient: string;
+  readonly title: string;
+  readonly waitingMs: number;
+  readonly attempts: number;
+  readonly error: string | null;
+}
+
+/** Data older than this means that the daemon does not poll, whatever its config says. */
+const OLD_MS = 15 * 60_000;
+/** An undelivered message older than this is stuck. */
+const STUCK_MS = 120_000;
+
+export function status(options: ConfigOption & { readonly json?: boolean }): void {
+  const stateDir = stateDirOf(configFile(options), process.env);
+  const nowMs = Date.now();
+  const store = openStoreForReading(stateDir, () => undefined);
+  if (store === undefined)
+    throw new CommandError(`Nothing was ever stored in ${stateDir}: margind has not run there yet.`);
+  const found = collect(store, lockHolder(stateDir), nowMs);
+  store.close();
+  process.stdout.write(options.json ? `${JSON.stringify(found, null, 2)}\n` : text(found, nowMs));
+  process.exitCode = found.healthy ? 0 : 1;
+}
+
+export function collect(store: Store, holder: Holder | undefined, nowMs: number): Status {
+  const accounts = store.snapshots().map((snapshot) => accountOf(snapshot, nowMs));
+  const alerts = alertsOf(store);
+  const undelivered = store.pending(0).map((row) => ({
+    notifier: row.notifier,
+    recipient: row.recipient,
+    title: row.message.title,
+    waitingMs: nowMs - row.enqueuedAtMs,
+    attempts: row.attempts,
+    error: row.error,
+  }));
+  const problems = problemsOf(holder, accounts, alerts, undelivered);
+  const running = holder === undefined ? null : { pid: holder.pid, host: holder.host, since: iso(holder.sinceMs) };
+  return { healthy: problems.length === 0, problems, running, accounts, alerts, undelivered };
+}
+
+function accountOf({ account, okAtMs, known, pairs, trouble }: Snapshot, nowMs: number): AccountStatus {
+  const times = [okAtMs.cross, okAtMs.isolated].filter((atMs) => atMs !== null);
+  return {
+    account,
+    crossAt: okAtMs.cross === null ? null : iso(okAtMs.cross),
+    isolatedAt: okAtMs.isolated === null ? null : iso(okAtMs.isolated),
+    dataAgeMs: times.length === 0 ? null : nowMs - Math.min(...times),
+    trouble,
+    pairs,
+    positions: known.map((item) => ({
+      subject: item.subject,
+      marginLevel: item.level,
+      marginLevelStatus: item.status,
+      liquidationDistancePct: item.distancePct,
+      at: iso(item.atMs),
+    })),
+  };
+}
+
+function alertsOf(store: Store): AlertStatus[] {
+  const severityOf = (alert: AlertStatus) => rank(alert.severity);
+  return store
+    .alerts()
+    .flatMap(({ id, state }): AlertStatus[] => {
+      if (state === undefined) return [];
+      if (state.phase === "pending")
+        return [{ ...id, phase: "pending", severity: null, since: iso(state.sinceMs), ref: null }];
+      const ref = `#${state.incident}-${state.seq}`;
+      return [{ ...id, phase: "firing", severity: state.severity, since: iso(state.sinceMs), ref }];
+    })
+    .sort((a, b) => severityOf(b) - severityOf(a));
+}
+
+function problemsOf(
+  holder: Holder | undefined,
+  accounts: readonly AccountStatus[],
+  alerts: readonly AlertStatus[],
+  undelivered: readonly UndeliveredStatus[],
+): string[] {
+  const problems: string[] = [];
+  if (holder === undefined) problems.push("margind is not running");
+  if (accounts.length === 0) problems.push("no account was seen yet");
+  for (const { account, dataAgeMs } of accounts) {
+    if (alerts.some((alert) => alert.account === account && alert.rule === "blind"))
+      problems.push(`${account} is blind`);
+    else if (dataAgeMs !== null && dataAgeMs > OLD_MS)
+      problems.push(`the data of ${account} is ${duration(dataAgeMs, "en")} old`);
+  }
+  const stuck = undelivered.filter(({ waitingMs }) => waitingMs > STUCK_MS).length;
+  if (stuck > 0)
+    problems.push(`${stuck} ${stuck === 1 ? "message waits" : "messages wait"} undelivered for over two minutes`);
+  return problems;
+}
+
+// ---------------------------------------------------------------- as text
+
+function text(found: Status, nowMs: number): string {
+  const { running, problems } = found;
+  const head =
+    running === null
+      ? "margind is NOT running."
+      : `margind is running (process ${running.pid} on ${running.host}, ${ageOf(running.since, nowMs)}).`;
+  const others = problems.filter((problem) => running !== null || problem !== "margind is not running");
+  return [
+    head,
+    ...others.map((problem) => `! ${problem}`),
+    ...found.accounts.flatMap((account) => ["", ...accountLines(account)]),
+    "",
+    ...section(
+      "Alerts",
+      "Nothing is firing.",
+      found.alerts.map((alert) => alertLine(alert, nowMs)),
+    ),
+    "",
+    ...section("Undelivered", "Everything was delivered.", found.undelivered.map(undeliveredLine)),
+    "",
+  ].join("\n");
+}
+
+function accountLines({ account, dataAgeMs, positions, pairs, trouble }: AccountStatus): string[] {
+  const age = dataAgeMs === null ? "never seen" : `data ${duration(dataAgeMs, "en")} old`;
+  const title = `${account}: ${age}${pairs > 0 ? `, ${pairs} isolated ${pairs === 1 ? "pair" : "pairs"}` : ""}${trouble === null ? "" : `, last read failed: ${trouble}`}`;
+  const rows = positions.map(({ subject, marginLevel, marginLevelStatus, liquidationDistancePct }) => {
+    const shown = marginLevel === null ? "-" : level(marginLevel);
+    const away = liquidationDistancePct === null ? "" : `liquidation ${percent(liquidationDistancePct)} % away`;
+    return `  ${subject.padEnd(20)} level ${shown.padEnd(8)} ${(marginLevelStatus ?? "").padEnd(18)} ${away}`.trimEnd();
+  });
+  return [title, ...(rows.length === 0 ? ["  no debt"] : rows)];
+}
+
+function alertLine({ account, subject, rule, phase, severity, since, ref }: AlertStatus, nowMs: number): string {
+  const how = phase === "pending" ? "pending" : (severity ?? "").toUpperCase();
+  return `  ${how.padEnd(9)} ${account}  ${subject}  ${rule}  ${ageOf(since, nowMs)}${ref === null ? "" : `  ${ref}`}`;
+}
+
+function undeliveredLine({ notifier, recipient, title, waitingMs, attempts, error }: UndeliveredStatus): string {
+  const tries = attempts === 0 ? "not tried yet" : `${attempts} ${attempts === 1 ? "try" : "tries"}`;
+  return `  ${notifier} → ${recipient}: waiting ${duration(waitingMs, "en")}, ${tries}${error === null ? "" : `: ${error}`}\n    ${title}`;
+}
+
+function section(title: string, empty: string, lines: readonly string[]): string[] {
+  return lines.length === 0 ? [empty] : [`${title}:`, ...lines];
+}
+
+const iso = (ms: number): string => new Date(ms).toISOString();

@@ -1,0 +1,12 @@
+// Small pieces of text that several commands print.
+import { duration } from "../core/format.ts";
+
+/** "for 3 h 12 min" since an ISO time. */
+export function ageOf(since: string, nowMs: number): string {
+  return `for ${duration(nowMs - Date.parse(since), "en")}`;
+}
+
+/** "1 rule", "2 rules". */
+export function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? "" : "s"}`;
+}
