@@ -1,0 +1,50 @@
+// The positions of the demo, made for the crash of March 2020 (the bundled bars), and what their owner does in it.
+// Cross: 45,000 USDT of debt against 13.73 BTC: calm until the evening of 12 March, level 1.19 at the low, above 1.5 again in
+// the same night, and well above once the owner has halved the debt. Isolated BTCUSDT: a long taken at 3x near 7,040; its
+// stop-loss sells four fifths at the first low without repaying the debt, so the pair hangs between its margin call and its
+// liquidation for half a day until the owner adds collateral. Isolated ETHUSDT: open and empty, the pair that must never alarm.
+import { readFileSync } from "node:fs";
+import { deposit, inTurn, repay, type ScriptedAction, sell } from "./actions.ts";
+import { parseBars } from "./bars.ts";
+import { type Book, bookOf, crossBook, holding, pairBook } from "./book.ts";
+import { type BarsPath, barsPath } from "./price-path.ts";
+
+const CRASH_CSV = new URL("./btcusd-2020-03-crash-hourly.csv", import.meta.url);
+
+/** Real hourly prices of BTC in US dollars, 9 to 14 March 2020, UTC. */
+export const crashPath = (): BarsPath => barsPath(parseBars(readFileSync(CRASH_CSV, "utf8")));
+
+export function demoBook(): Book {
+  return bookOf({
+    cross: crossBook([holding("BTC", { free: 13.73 }), holding("USDT", { borrowed: 45_000 })]),
+    isolated: [pairBook("BTCUSDT", { base: { free: 2.985 }, quote: { borrowed: 14_000 } }), pairBook("ETHUSDT")],
+  });
+}
+
+const STOP_LOSS_MS = Date.parse("2020-03-12T10:40:00Z");
+const RESCUE_MS = Date.parse("2020-03-12T23:10:00Z");
+const DELEVERAGE_MS = Date.parse("2020-03-14T12:00:00Z");
+
+/** The script of the demo's book, for the key that holds it. */
+export function demoActions(apiKey: string): readonly ScriptedAction[] {
+  return [
+    {
+      atMs: STOP_LOSS_MS,
+      apiKey,
+      text: "isolated BTCUSDT: the owner's stop-loss sells 2.39 BTC; the debt stays",
+      change: sell("BTCUSDT", "BTC", 2.39, "USDT"),
+    },
+    {
+      atMs: RESCUE_MS,
+      apiKey,
+      text: "isolated BTCUSDT: the owner adds 3,000 USDT of collateral",
+      change: deposit("BTCUSDT", "USDT", 3_000),
+    },
+    {
+      atMs: DELEVERAGE_MS,
+      apiKey,
+      text: "cross: the owner sells 4.3 BTC and repays 23,600 USDT",
+      change: inTurn(sell("cross", "BTC", 4.3, "USDT"), repay("cross", "USDT", 23_600)),
+    },
+  ];
+}

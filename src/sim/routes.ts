@@ -1,0 +1,120 @@
+// The paths that the simulated exchange has: one entry each, with its weight, what it demands of the caller, and its answer.
+// A new endpoint is a new entry.
+import { crossAccount, decimal, isolatedPair, isolatedTotals, placeholderPair, tradeCoefficients } from "./answers.ts";
+import { LISTED_SYMBOLS } from "./assets.ts";
+import type { Book } from "./book.ts";
+import type { PricePath, Prices } from "./price-path.ts";
+import {
+  badCombination,
+  badParameter,
+  badSymbol,
+  emptyParameter,
+  missingParameter,
+  noCrossAccount,
+  noIsolatedAccount,
+  ok,
+  type Reply,
+} from "./reply.ts";
+
+/** What an answer is made from. */
+export interface Ask {
+  readonly params: URLSearchParams;
+  readonly serverMs: number;
+  readonly simMs: number;
+  readonly path: PricePath;
+  readonly prices: Prices;
+}
+
+export interface KeyedAsk extends Ask {
+  /** Of the key that asks, played up to now. */
+  readonly book: Book;
+}
+
+interface Weight {
+  /** Source: the head of each endpoint's page. */
+  readonly weight: (params: URLSearchParams) => number;
+}
+
+/** `key`: the header alone; `signed`: header, timestamp and signature. */
+export type Route = Weight &
+  (
+    | { readonly security: "none"; readonly answer: (ask: Ask) => Reply }
+    | { readonly security: "key" | "signed"; readonly answer: (ask: KeyedAsk) => Reply }
+  );
+
+const ISOLATED_SYMBOLS_MAX = 5;
+
+export const ROUTES: Readonly<Record<string, Route>> = {
+  "/api/v3/time": {
+    security: "none",
+    weight: () => 1,
+    answer: ({ serverMs }) => ok({ serverTime: Math.floor(serverMs) }),
+  },
+  "/api/v3/ticker/price": { security: "none", weight: (params) => (params.has("symbol") ? 2 : 4), answer: tickerPrice },
+  "/sapi/v1/system/status": { security: "none", weight: () => 1, answer: () => ok({ status: 0, msg: "normal" }) },
+  "/sapi/v1/margin/account": { security: "signed", weight: () => 10, answer: marginAccount },
+  "/sapi/v1/margin/tradeCoeff": { security: "signed", weight: () => 10, answer: tradeCoeff },
+  "/sapi/v1/margin/isolated/account": { security: "signed", weight: () => 10, answer: isolatedAccount },
+  "/sapi/v1/margin/priceIndex": { security: "key", weight: () => 10, answer: priceIndex },
+};
+
+/** Requests for which a key has to keep its distance. */
+export const isSpaced = (path: string, { security }: Route): boolean =>
+  security !== "none" && path.startsWith("/sapi/v1/margin/");
+
+function marginAccount({ book, prices }: KeyedAsk): Reply {
+  return book.cross === undefined ? noCrossAccount() : ok(crossAccount(book.cross, prices));
+}
+
+function tradeCoeff({ book }: KeyedAsk): Reply {
+  return book.cross === undefined ? noCrossAccount() : ok(tradeCoefficients(book.cross.bars));
+}
+
+function isolatedAccount(ask: KeyedAsk): Reply {
+  const { params, book, prices } = ask;
+  const symbols = params.get("symbols");
+  if (symbols !== null) return isolatedBySymbol(symbols.split(","), ask);
+  const assets = book.isolated.map((pair) => isolatedPair(pair, prices));
+  return ok({ assets, ...isolatedTotals(book.isolated, prices) });
+}
+
+function isolatedBySymbol(symbols: readonly string[], { book, path, prices, simMs }: KeyedAsk): Reply {
+  if (symbols.includes("")) return emptyParameter("symbols");
+  // Documented as the maximum; how the exchange refuses a sixth is not.
+  if (symbols.length > ISOLATED_SYMBOLS_MAX) return badParameter("symbols");
+  const rows = [...new Set(symbols)].map((symbol) => {
+    const pair = book.isolated.find((each) => each.symbol === symbol);
+    if (pair !== undefined) return isolatedPair(pair, prices);
+    return path.priceAt(symbol, simMs) === undefined ? undefined : placeholderPair(symbol, prices);
+  });
+  return rows.includes(undefined) ? noIsolatedAccount() : ok({ assets: rows });
+}
+
+function priceIndex({ params, path, simMs, serverMs }: KeyedAsk): Reply {
+  const symbol = params.get("symbol");
+  if (!symbol) return missingParameter("symbol");
+  const price = path.priceAt(symbol, simMs);
+  return price === undefined ? badSymbol() : ok({ calcTime: Math.floor(serverMs), price: decimal(price), symbol });
+}
+
+function tickerPrice({ params, path, simMs }: Ask): Reply {
+  const [symbol, symbols] = [params.get("symbol"), params.get("symbols")];
+  const ticker = (name: string) => {
+    const price = path.priceAt(name, simMs);
+    return price === undefined ? undefined : { symbol: name, price: decimal(price) };
+  };
+  if (symbol !== null && symbols !== null) return badCombination();
+  if (symbol !== null) return orBadSymbol(ticker(symbol));
+  if (symbols === null) return ok(LISTED_SYMBOLS.map(ticker).filter((row) => row !== undefined));
+  const rows = parseList(symbols)?.map(ticker);
+  if (rows === undefined) return badParameter("symbols");
+  return orBadSymbol(rows.includes(undefined) ? undefined : rows);
+}
+
+const orBadSymbol = (body: object | undefined): Reply => (body === undefined ? badSymbol() : ok(body));
+
+/** ["BTCUSDT","BNBUSDT"] as JSON, not empty. */
+function parseList(text: string): readonly string[] | undefined {
+  if (!/^\["[^"\\]*"(,"[^"\\]*")*\]$/.test(text)) return undefined;
+  return text.slice(2, -2).split('","');
+}

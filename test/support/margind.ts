@@ -1,0 +1,68 @@
+// The real program as a process of its own: `node src/main.ts …` with a config in a folder that is thrown away.
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
+
+export interface Home extends Disposable {
+  readonly folder: string;
+  readonly configFile: string;
+  /** JSON is YAML. */
+  writeConfig(config: object): void;
+}
+
+export function makeHome(config: object = {}): Home {
+  const folder = mkdtempSync(join(tmpdir(), "margind-test-"));
+  const configFile = join(folder, "margind.yaml");
+  const writeConfig = (body: object) => writeFileSync(configFile, JSON.stringify(body), { mode: 0o600 });
+  writeConfig(config);
+  return { folder, configFile, writeConfig, [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }) };
+}
+
+export interface Process extends AsyncDisposable {
+  readonly child: ChildProcess;
+  /** Everything printed so far. */
+  out(): string;
+  err(): string;
+  /** Resolves with the exit code; null after a signal. */
+  readonly exited: Promise<number | null>;
+  kill(signal: NodeJS.Signals): void;
+}
+
+export function start(home: Home, command: readonly string[], env: Readonly<Record<string, string>> = {}): Process {
+  const child = spawn(process.execPath, [MAIN, ...command, "--config", home.configFile], {
+    cwd: home.folder,
+    env: { PATH: process.env["PATH"] ?? "", ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let out = "";
+  let err = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    out += text;
+  });
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    err += text;
+  });
+  const exited = new Promise<number | null>((resolve) => child.once("close", (code) => resolve(code)));
+  return {
+    child,
+    out: () => out,
+    err: () => err,
+    exited,
+    kill: (signal) => void child.kill(signal),
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGKILL");
+      await exited;
+    },
+  };
+}
+
+/** Runs a command to its end. */
+export async function run(home: Home, command: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  await using margind = start(home, command, env);
+  const code = await margind.exited;
+  return { code, out: margind.out(), err: margind.err() };
+}

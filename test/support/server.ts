@@ -1,0 +1,40 @@
+// What every test server needs: a port of its own on 127.0.0.1, and a close that leaves no connection behind.
+import type { Server, Socket } from "node:net";
+import { setTimeout as wait } from "node:timers/promises";
+
+export interface Listening {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+export async function listen(server: Server): Promise<Listening> {
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket: Socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("the server has no port");
+  return {
+    port: address.port,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        for (const socket of sockets) socket.destroy();
+      }),
+  };
+}
+
+/** Looks until `condition` holds. The test's own time limit ends the wait. */
+export async function untilTrue(condition: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await condition())) await wait(5);
+}
+
+/** A port on which nothing listens. */
+export async function closedPort(): Promise<number> {
+  const { createServer } = await import("node:net");
+  const { port, close } = await listen(createServer());
+  await close();
+  return port;
+}

@@ -1,0 +1,148 @@
+// A real SMTP server whose replies can be scripted. It keeps every mail that it accepted, as bytes and parsed.
+import { createServer, type Socket } from "node:net";
+import { buffer } from "node:stream/consumers";
+import PostalMime, { type Email } from "postal-mime";
+import { SMTPServer, type SMTPServerOptions, type SMTPServerSession } from "smtp-server";
+import { type Certificate, makeCertificate } from "./certificate.ts";
+import { listen, untilTrue } from "./server.ts";
+
+export type SmtpStage = "connect" | "auth" | "mail" | "rcpt" | "data";
+
+/** A reply code with its text; or the connection dropped, or left without an answer. At "data" the mail has arrived by then. */
+export type SmtpFault = { readonly code: number; readonly text: string } | "drop" | "hang" | "accept-and-drop";
+
+export interface SmtpMail {
+  readonly from: string;
+  readonly to: readonly string[];
+  readonly bytes: Buffer;
+  readonly mail: Email;
+  readonly isSecure: boolean;
+}
+
+export interface SmtpDouble extends AsyncDisposable {
+  /** For the notifier's `url`, with the credentials that the server wants. */
+  readonly url: string;
+  readonly port: number;
+  /** PEM; see `trust`. */
+  readonly cert: string;
+  readonly mails: readonly SmtpMail[];
+  /** Credentials as they came in. */
+  readonly logins: readonly { readonly user: string; readonly password: string }[];
+  readonly sessions: () => number;
+  /** The next times this stage is reached. */
+  script(stage: SmtpStage, ...faults: readonly SmtpFault[]): void;
+  untilReached(stage: SmtpStage): Promise<void>;
+  openConnections(): number;
+  close(): Promise<void>;
+}
+
+interface SmtpOptions {
+  /** "tls": from the first byte. */
+  readonly security?: "none" | "starttls" | "tls";
+  readonly login?: { readonly user: string; readonly password: string };
+  readonly certificate?: Certificate;
+}
+
+export async function startSmtp({
+  security = "none",
+  login,
+  certificate = makeCertificate(),
+}: SmtpOptions = {}): Promise<SmtpDouble> {
+  const mails: SmtpMail[] = [];
+  const logins: { user: string; password: string }[] = [];
+  const faults: { readonly stage: SmtpStage; readonly fault: SmtpFault }[] = [];
+  const reached: SmtpStage[] = [];
+  const sockets = new Map<number, Socket>();
+  let sessions = 0;
+
+  /** Plays the next scripted fault of a stage; undefined when there is none. */
+  const play = (stage: SmtpStage, session: SMTPServerSession, done: (error?: Error) => void): SmtpFault | undefined => {
+    reached.push(stage);
+    const index = faults.findIndex((each) => each.stage === stage);
+    const fault = index < 0 ? undefined : faults.splice(index, 1)[0]?.fault;
+    if (fault === "drop" || fault === "accept-and-drop") sockets.get(session.remotePort)?.destroy();
+    else if (typeof fault === "object") done(Object.assign(new Error(fault.text), { responseCode: fault.code }));
+    return fault;
+  };
+
+  const options: SMTPServerOptions = {
+    ...certificate,
+    secure: security === "tls",
+    hideSTARTTLS: security !== "starttls",
+    allowInsecureAuth: true,
+    authOptional: login === undefined,
+    disabledCommands: [...(login === undefined ? ["AUTH"] : []), ...(security === "starttls" ? [] : ["STARTTLS"])],
+    disableReverseLookup: true,
+    onConnect(session, done) {
+      sessions += 1;
+      if (play("connect", session, done) === undefined) done();
+    },
+    onAuth({ username = "", password }, session, done) {
+      logins.push({ user: username, password: password ?? "" });
+      if (play("auth", session, (error) => done(error)) !== undefined) return;
+      const isRight = username === login?.user && password === login.password;
+      if (isRight) return done(null, { user: username });
+      done(Object.assign(new Error(`Authentication failed for ${password}`), { responseCode: 535 }));
+    },
+    onMailFrom(_address, session, done) {
+      if (play("mail", session, done) === undefined) done();
+    },
+    onRcptTo(_address, session, done) {
+      if (play("rcpt", session, done) === undefined) done();
+    },
+    async onData(stream, session, done) {
+      const bytes = await buffer(stream);
+      const { mailFrom, rcptTo } = session.envelope;
+      const from = mailFrom === false ? "" : mailFrom.address;
+      const to = rcptTo.map(({ address }) => address);
+      const mail = await PostalMime.parse(bytes);
+      const keep = () => mails.push({ from, to, bytes, mail, isSecure: session.secure });
+      const fault = play("data", session, done);
+      if (fault === undefined || fault === "accept-and-drop") keep();
+      if (fault === undefined) done(null, `queued as ${mails.length}`);
+    },
+  };
+  const server = new SMTPServer(options);
+  server.on("error", () => undefined); // a client that hangs up in the middle is what tests do
+  server.server.on("connection", (socket: Socket) => {
+    const { remotePort = 0 } = socket;
+    sockets.set(remotePort, socket);
+    socket.once("close", () => sockets.delete(remotePort));
+  });
+  const { port, close } = await listen(server.server);
+  const user = login === undefined ? "" : `${encodeURIComponent(login.user)}:${encodeURIComponent(login.password)}@`;
+
+  return {
+    url: `${security === "tls" ? "smtps" : "smtp"}://${user}localhost:${port}`,
+    port,
+    cert: certificate.cert,
+    mails,
+    logins,
+    sessions: () => sessions,
+    script: (stage, ...list) => void faults.push(...list.map((fault) => ({ stage, fault }))),
+    untilReached: (stage) => untilTrue(() => reached.includes(stage)),
+    openConnections: () => sockets.size,
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+/**
+ * A server that never comes to a point: it greets, then adds a line to its EHLO answer every 20 ms. No time-out that measures
+ * silence ever fires.
+ */
+export async function startDrippingSmtp(): Promise<{ readonly url: string; connections(): number } & AsyncDisposable> {
+  let connections = 0;
+  const server = createServer((socket) => {
+    connections += 1;
+    socket.write("220 slow.test ESMTP\r\n");
+    const timer = setInterval(() => socket.write("250-AND-THEN\r\n"), 20);
+    socket.on("error", () => undefined);
+    socket.once("close", () => {
+      connections -= 1;
+      clearInterval(timer);
+    });
+  });
+  const { port, close } = await listen(server);
+  return { url: `smtp://localhost:${port}`, connections: () => connections, [Symbol.asyncDispose]: close };
+}
