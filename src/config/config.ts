@@ -46,4 +46,6 @@ export interface Config {
   /** Empty: everything to every notifier. */
   readonly routes: readonly Route[];
   readonly http: { readonly host: string; readonly port: number; readonly token: Secret | undefined } | undefined;
+  /** What keeps nothing from starting but is worth a line: "margind.yaml:18:13: accounts.main.apiSecret: a secret in …". */
+  readonly warnings: readonly string[];
 }

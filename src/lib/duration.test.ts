@@ -12,7 +12,7 @@ test.each([
   { text: "0.0004s", ms: 0 },
   { text: "3650d", ms: 315_360_000_000 },
   { text: "3651d", ms: undefined },
-  { text: "9".repeat(400) + "d", ms: undefined },
+  { text: `${"9".repeat(400)}d`, ms: undefined },
   { text: "30", ms: undefined },
   { text: "30sec", ms: undefined },
   { text: "30 s", ms: undefined },

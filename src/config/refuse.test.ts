@@ -1,0 +1,713 @@
+// Files that are refused: the exact lines that a user reads, and that none of them ever holds a secret.
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { inspect } from "node:util";
+import fc from "fast-check";
+import { afterAll, expect, test } from "vitest";
+import { stringify } from "yaml";
+import { z } from "zod";
+import { httpUrl, secretText } from "../lib/zod.ts";
+import { ConfigError, loadConfig } from "./load.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "margind-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const notifierSchemas = {
+  slack: z.strictObject({
+    type: z.literal("slack"),
+    token: secretText(),
+    channel: z.string(),
+    apiUrl: httpUrl({ keyed: true }).prefault("https://slack.com/api/"),
+  }),
+  email: z.strictObject({
+    type: z.literal("email"),
+    url: secretText(),
+    to: z.array(z.email()).min(1),
+    tls: z.enum(["none", "required"]).optional(),
+  }),
+};
+
+const FILE = join(folder, "margind.yaml");
+
+function load(yaml: string, env: Record<string, string> = {}) {
+  writeFileSync(FILE, yaml, { mode: 0o600 });
+  return loadConfig(FILE, { env, notifierSchemas, nowMs: Date.UTC(2026, 10, 21) });
+}
+
+function refusal(yaml: string, env?: Record<string, string>): ConfigError {
+  try {
+    load(yaml, env);
+  } catch (error) {
+    if (error instanceof ConfigError) return error;
+    throw error;
+  }
+  throw new Error("the file was taken");
+}
+
+/** The lines without the folder of the test, and without the last one, which must hold the right count. */
+function linesOf(error: ConfigError): readonly string[] {
+  const lines = error.format().replaceAll(FILE, "margind.yaml").split("\n");
+  const last = lines.pop();
+  expect(last).toBe(`${lines.length} mistake${lines.length === 1 ? "" : "s"}, nothing was started.`);
+  return lines.map((line) => line.replace(/^margind\.yaml:/, ""));
+}
+
+const ACCOUNTS = "accounts:\n  main: { apiKey: k1, apiSecret: s1 }\n";
+const NOTIFIERS = "notifiers:\n  desk: { type: slack, token: t1, channel: C1 }\n";
+/** Four lines: what a case adds begins in line 5. */
+const BASE = ACCOUNTS + NOTIFIERS;
+
+const DURATION = "expected a duration such as 500ms, 30s, 5m, 2h, 7d";
+const SYMBOL = "expected a symbol such as BTCUSDT: 2 to 20 capital letters and digits";
+const THRESHOLD =
+  "expected a number, a bar (normalBar, marginCallBar, forceLiquidationBar) or a bar and a share of it such as marginCallBar + 5%";
+const CRON = 'expected five or six fields such as "*/5 * * * * *" (second minute hour day month weekday)';
+const REFERENCE = `expected \${NAME} or \${file:/path}; write $\${ where the text itself holds \${`;
+const STATUSES = "expected one of EXCESSIVE, NORMAL, MARGIN_CALL, PRE_LIQUIDATION, FORCE_LIQUIDATION";
+const BLOCKS = "stateDir, timezone, language, exchange, accounts, rules, watchdog, notifiers, routes, http";
+const PEM = "expected a PEM private key (-----BEGIN PRIVATE KEY-----, PKCS#8), Ed25519 or RSA, without passphrase";
+const RULES =
+  "cross-margin-level, cross-transfer-out, isolated-status, isolated-liquidation-distance, blind, config, position-gone, undelivered, test";
+
+// ---------------------------------------------------------------- the words, exactly
+
+test("the refused configuration of the design", () => {
+  const lines = [
+    "exchange: { weightBudgetPct: 50 }",
+    ...BASE.trimEnd().split("\n"),
+    ...Array.from({ length: 21 }, () => "#"),
+    "rules:",
+    "  cross-margin-level:",
+    "    on: cross",
+    "    field: marginLevel",
+    "    below: { info: 1.2, warning: 1.5, critical: 1.1 }",
+    ...Array.from({ length: 10 }, () => "#"),
+    "  isolated-out:",
+    "    on: isolated",
+    "    field: transferOutEnabled",
+    "    is: { warning: false }",
+  ];
+  expect(refusal(lines.join("\n")).format().replaceAll(FILE, "margind.yaml")).toBe(
+    `margind.yaml:31:14: rules.cross-margin-level.below: info 1.2 must lie above warning 1.5 (a level falls through info first)
+margind.yaml:44:12: rules.isolated-out.field: isolated pairs have no transferOutEnabled; cross has. Did you mean on: cross?
+2 mistakes, nothing was started.`,
+  );
+});
+
+interface Case {
+  readonly name: string;
+  readonly yaml: string;
+  readonly env?: Record<string, string>;
+  readonly lines: readonly string[];
+}
+
+const syntax: readonly Case[] = [
+  {
+    name: "an empty file",
+    yaml: "",
+    lines: ["1:1: accounts: missing, expected a block of keys", "1:1: notifiers: missing, expected a block of keys"],
+  },
+  { name: "a list", yaml: "- a", lines: ["1:1: expected a block of keys, not a list"] },
+  {
+    name: "an open bracket",
+    yaml: "a: [b",
+    lines: ["1:6: not valid YAML: the indentation does not fit what is above, or a bracket is not closed"],
+  },
+  { name: "a tab", yaml: "accounts:\n\tmain: 1\n", lines: ["2:1: not valid YAML: a tab cannot indent: use spaces"] },
+  {
+    name: "two slips, without what only follows from them",
+    yaml: "a: @x\nb: 'y' z\nc: `\n",
+    lines: [
+      "1:4: not valid YAML: a value that begins with this character needs quotes",
+      "3:4: not valid YAML: a value that begins with this character needs quotes",
+    ],
+  },
+  {
+    name: "a reference in a flow block",
+    yaml: `accounts:\n  main: { apiKey: \${K}, apiSecret: s1 }\n${NOTIFIERS}`,
+    lines: [`2:20: not valid YAML: inside [ ] or { } a \${…} needs quotes: "\${NAME}"`],
+  },
+  {
+    name: "a tag",
+    yaml: `${BASE}stateDir: !path x\n`,
+    lines: ["5:11: not valid YAML: tags (!…) are not known here: a value that begins with ! needs quotes"],
+  },
+  {
+    name: "a second document",
+    yaml: `${BASE}---\nx: 1\n`,
+    lines: ["5:1: not valid YAML: a second document (---) begins here; one file holds one configuration"],
+  },
+  {
+    name: "a key that is a list",
+    yaml: `${BASE}? [a]\n: 1\n`,
+    lines: ["5:3: not valid YAML: a key must be plain text"],
+  },
+  { name: "a key given twice", yaml: `${BASE}${ACCOUNTS}`, lines: ["5:1: accounts: given twice, first in line 1"] },
+  { name: "a key of the language", yaml: `${BASE}__proto__: 1\n`, lines: ["5:1: __proto__: not allowed as a name"] },
+  {
+    name: "an alias of nothing",
+    yaml: `${BASE}stateDir: *x\n`,
+    lines: ["5:11: stateDir: nothing before this is marked &x"],
+  },
+  {
+    name: "an alias of itself",
+    yaml: `${BASE}routes: &r [*r, *r]\n`,
+    lines: ["5:12: routes: nested deeper than 32 levels"],
+  },
+  {
+    name: "1.1 words for yes, and a 1.1 merge",
+    yaml:
+      "%YAML 1.1\n---\nbase: &b { apiKey: k }\naccounts:\n  main: { <<: *b, apiKey: k, apiSecret: s, cross: yes }\n" +
+      NOTIFIERS,
+    lines: [
+      `3:1: base: unknown key, expected one of ${BLOCKS}`,
+      "5:11: accounts.main.<<: unknown key, expected one of apiKey, apiSecret, privateKey, poll, cross, isolated",
+      "5:51: accounts.main.cross: expected true or false",
+    ],
+  },
+];
+
+const shapes: readonly Case[] = [
+  {
+    name: "an unknown key",
+    yaml: `${BASE}colour: 1\n`,
+    lines: [`5:1: colour: unknown key, expected one of ${BLOCKS}`],
+  },
+  {
+    name: "a key with a slip",
+    yaml: `${BASE}watchdg: {}\n`,
+    lines: ["5:1: watchdg: unknown key. Did you mean watchdog?"],
+  },
+  {
+    name: "a key that every object inherits",
+    yaml: `${BASE}constructor: 1\n`,
+    lines: [`5:1: constructor: unknown key, expected one of ${BLOCKS}`],
+  },
+  {
+    name: "no account and no notifier",
+    yaml: "accounts:\nnotifiers: {}\n",
+    lines: ["1:10: accounts: expected a block of keys, not nothing", "2:12: notifiers: expected at least one notifier"],
+  },
+  {
+    name: "words for the whole",
+    yaml: `${BASE}rules: {}\nroutes: []\ntimezone: Mars\nlanguage: de\nstateDir: ~/x\nhttp: off\n`,
+    lines: [
+      "5:8: rules: an empty set would watch nothing; leave `rules` out for the built-in set",
+      "7:11: timezone: unknown time zone, expected an IANA name such as UTC, Europe/Berlin or Asia/Shanghai",
+      "8:11: language: expected one of en, zh-CN",
+      `9:11: stateDir: ~ is not expanded here, expected a whole path or \${HOME}/…`,
+      "10:7: http: expected a block of keys, not text",
+    ],
+  },
+  {
+    name: "limits of the exchange block",
+    yaml: `${BASE}exchange:
+  baseUrl: http://api.binance.com
+  minSpacing: 499ms
+  timeout: 0s
+  recvWindow: 61s
+  weightBudgetPct: 101
+`,
+    lines: [
+      "6:12: exchange.baseUrl: plain http would show the keys to the network: expected https (http only to this machine, such as 127.0.0.1)",
+      "7:15: exchange.minSpacing: must be at least 500ms",
+      "8:12: exchange.timeout: must be at least 1ms",
+      "9:15: exchange.recvWindow: must be at most 1m",
+      "10:20: exchange.weightBudgetPct: expected a number from 1 to 100",
+    ],
+  },
+  {
+    name: "wrong units and types in the exchange block",
+    yaml: `${BASE}exchange:
+  baseUrl: https://a.b/?x=1
+  minSpacing: 30
+  timeout: 30sec
+  recvWindow: "5"
+  weightBudgetPct: 5%
+  retries: 3
+`,
+    lines: [
+      "6:12: exchange.baseUrl: must not have a query or fragment (? or #)",
+      `7:15: exchange.minSpacing: ${DURATION}`,
+      `8:12: exchange.timeout: ${DURATION}`,
+      `9:15: exchange.recvWindow: ${DURATION}`,
+      "10:20: exchange.weightBudgetPct: expected a number from 1 to 100",
+      "11:3: exchange.retries: unknown key, expected one of baseUrl, minSpacing, timeout, recvWindow, weightBudgetPct",
+    ],
+  },
+  {
+    name: "watchdog and status page",
+    yaml: `${BASE}watchdog: { staleAfter: 5s, heartbeat: { url: "ftp://x", every: 0s } }\nhttp: { listen: 127.0.0.1, tokn: x }\n`,
+    lines: [
+      "5:25: watchdog.staleAfter: must be longer than the longest gap between polls of main, 5s: it would alert between polls",
+      "5:47: watchdog.heartbeat.url: expected an address such as https://example.com/…",
+      "5:65: watchdog.heartbeat.every: must be at least 1s",
+      "6:17: http.listen: expected host:port such as 127.0.0.1:9464 or [::1]:9464",
+      "6:28: http.tokn: unknown key. Did you mean token?",
+    ],
+  },
+  {
+    name: "a heartbeat to nowhere",
+    yaml: `${BASE}watchdog: { heartbeat: {} }`,
+    lines: ["5:13: watchdog.heartbeat.url: missing, expected an address such as https://example.com/…"],
+  },
+  {
+    name: "a port too large",
+    yaml: `${BASE}http: { listen: "[::1]:65536" }`,
+    lines: ["5:17: http.listen: the port must be at most 65535"],
+  },
+  {
+    name: "a status page for everybody",
+    yaml: `${BASE}http: { listen: 0.0.0.0:9464 }`,
+    lines: [
+      "5:17: http.listen: other machines can reach this address: expected http.token beside it, or a loopback address such as 127.0.0.1:9464",
+    ],
+  },
+];
+
+const accounts: readonly Case[] = [
+  {
+    name: "an account of nothing",
+    yaml: `accounts:\n  main:\n${NOTIFIERS}`,
+    lines: ["2:8: accounts.main: expected a block of keys, not nothing"],
+  },
+  {
+    name: "types and lists",
+    yaml: `accounts:\n  main: { apiKey: "a b", apiSecret: 5, poll: [1], cross: on, isolated: [btc, ETHUSDT, ETHUSDT] }\n${NOTIFIERS}`,
+    lines: [
+      "2:19: accounts.main.apiKey: must not hold spaces or line ends",
+      "2:37: accounts.main.apiSecret: expected text, not a number: put it in quotes",
+      "2:46: accounts.main.poll: expected text, not a list",
+      "2:58: accounts.main.cross: expected true or false",
+      `2:73: accounts.main.isolated[0]: ${SYMBOL}`,
+      "2:87: accounts.main.isolated[2]: listed twice",
+    ],
+  },
+  {
+    name: "credentials",
+    yaml: `accounts:
+  none: { apiKey: k1 }
+  both: { apiKey: k2, apiSecret: s, privateKey: t }
+  same: { apiKey: k1, apiSecret: "-----BEGIN PRIVATE KEY-----" }
+  no key: { apiSecret: s }
+${NOTIFIERS}`,
+    lines: [
+      "2:3: accounts.none: needs apiSecret (HMAC key) or privateKey (Ed25519 or RSA key)",
+      "3:37: accounts.both.privateKey: apiSecret and privateKey in one account, expected only one of them",
+      `3:49: accounts.both.privateKey: ${PEM}`,
+      "4:19: accounts.same.apiKey: the same key as accounts.none, expected one account for each key",
+      "4:34: accounts.same.apiSecret: a PEM key belongs into privateKey, expected the secret of an HMAC key",
+      "5:3: accounts.no key.apiKey: missing, expected text",
+    ],
+  },
+  {
+    name: "polls and what they read",
+    yaml: `accounts:
+  a: { apiKey: k1, apiSecret: s, poll: "61 * * * *", isolated: BTCUSDT }
+  b: { apiKey: k2, apiSecret: s, poll: "* *", isolated: [] }
+  c: { apiKey: k3, apiSecret: s, poll: "0 */10 9-17 * * 1-5", cross: false, isolated: none }
+  d/e: { apiKey: k4, apiSecret: s }
+${NOTIFIERS}`,
+    lines: [
+      `2:40: accounts.a.poll: the minute 61 is impossible, ${CRON}`,
+      "2:64: accounts.a.isolated: expected all, none or a list of symbols such as [BTCUSDT, ETHUSDT]",
+      `3:40: accounts.b.poll: not a cron expression, ${CRON}`,
+      "3:57: accounts.b.isolated: the list is empty, expected at least one symbol",
+      "4:3: accounts.c: watches nothing, expected cross: true or isolated pairs",
+      "4:40: accounts.c.poll: watchdog.staleAfter, 30s, must be longer than the longest gap between polls of c, 2d 15h 10m: it would alert between polls",
+      "5:3: accounts.d/e: a name has 1 to 64 letters, digits, spaces, dots, _ or -, the first a letter or digit",
+    ],
+  },
+];
+
+const rules: readonly Case[] = [
+  {
+    name: "fields",
+    yaml: `${BASE}rules:
+  blind: { on: cross, field: marginLvl, below: { info: 1 } }
+  a: { on: cross, field: liquidatePrice, below: { info: 1 } }
+  b: { on: cross, field: tradeEnabled, below: { info: 2 } }
+  c: { on: cross, field: marginLevel, is: { info: NORMAL } }
+  d: { on: cros, field: nothing, below: {} }
+  e: 5
+`,
+    lines: [
+      "6:3: rules.blind: margind uses this name itself, expected another than blind, config, position-gone, undelivered, test",
+      "6:30: rules.blind.field: unknown word. Did you mean marginLevel?",
+      "7:26: rules.a.field: the cross account has no liquidatePrice; isolated pairs have. Did you mean on: isolated?",
+      "8:40: rules.b.below: tradeEnabled is true or false: expected is, not below",
+      "9:39: rules.c.is: marginLevel is a number: expected below or above, not is",
+      "10:12: rules.d.on: expected one of cross, isolated. Did you mean cross?",
+      "10:25: rules.d.field: expected one of marginLevel, collateralMarginLevel, marginLevelStatus, liquidationDistancePct, transferOutEnabled, transferInEnabled, borrowEnabled, tradeEnabled, enabled, accountType, totalAssetOfBtc, totalLiabilityOfBtc, totalNetAssetOfBtc, indexPrice, liquidatePrice",
+      "10:34: rules.d.below: has no rung, expected at least one of info, warning, critical",
+      "11:6: rules.e: expected a block of keys, not a number",
+    ],
+  },
+  {
+    name: "ladders",
+    yaml: `${BASE}rules:
+  a: { on: cross, field: marginLevel }
+  b: { on: cross, field: marginLevel, below: { info: 1 }, above: { info: 1 } }
+  c: { on: cross, field: marginLevel, below: { info: normlBar, warning: 10 %, worst: 1 } }
+  d: { on: cross, field: marginLevel, below: { info: 1 }, symbols: [BTCUSDT], for: 3, clearAfter: 1week, hysteresisPct: 101 }
+`,
+    lines: [
+      "6:3: rules.a: needs one of below, above or is",
+      "7:59: rules.b: below and above in one rule, expected only one of them",
+      `8:54: rules.c.below.info: ${THRESHOLD}`,
+      `8:73: rules.c.below.warning: ${THRESHOLD}`,
+      "8:79: rules.c.below.worst: unknown key, expected one of info, warning, critical",
+      "9:59: rules.d.symbols: only isolated pairs have symbols, and this rule is on: cross",
+      `9:84: rules.d.for: ${DURATION}`,
+      `9:99: rules.d.clearAfter: ${DURATION}`,
+      "9:121: rules.d.hysteresisPct: expected a number from 0 to 100",
+    ],
+  },
+  {
+    name: "rungs out of order",
+    yaml: `${BASE}rules:
+  a: { on: isolated, field: marginLevel, below: { info: 1.5, warning: 1.5 } }
+  b: { on: isolated, field: indexPrice, above: { info: 5, warning: 4, critical: 4.5 } }
+  c: { on: cross, field: marginLevel, below: { info: normalBar, warning: marginCallBar, critical: marginCallBar + 5% } }
+  d: { on: cross, field: marginLevel, below: { warning: marginCallBar, critical: normalBar } }
+  e: { on: cross, field: marginLevel, below: { info: 1, warning: marginCallBar, critical: 2 }, for: 30 }
+  f: { on: cross, field: marginLevel, above: { info: marginCallBar, critical: forceLiquidationBar + 0% } }
+`,
+    lines: [
+      "6:51: rules.a.below: info 1.5 must lie above warning 1.5 (a level falls through info first)",
+      "7:50: rules.b.above: info 5 must lie below warning 4 (a value rises through info first)",
+      "8:65: rules.c.below: warning marginCallBar must lie above critical marginCallBar + 5% (a level falls through warning first)",
+      "9:48: rules.d.below: warning marginCallBar must lie above critical normalBar (a level falls through warning first)",
+      "10:48: rules.e.below: info 1 must lie above critical 2 (a level falls through info first)",
+      `10:101: rules.e.for: ${DURATION}`,
+      "11:48: rules.f.above: info marginCallBar must lie below critical forceLiquidationBar (a level rises through info first)",
+    ],
+  },
+  {
+    name: "bars and values that do not fit the field",
+    yaml: `${BASE}rules:
+  a: { on: isolated, field: marginLevel, below: { info: 1.5, warning: normalBar } }
+  b: { on: cross, field: liquidationDistancePct, below: { info: normalBar } }
+  c: { on: cross, field: marginLevelStatus, is: { info: MARGINCALL, warning: [NORMAL, true] } }
+  d: { on: cross, field: borrowEnabled, is: { info: [true, maybe] } }
+  e: { on: cross, field: accountType, is: { info: false, warning: [] } }
+`,
+    lines: [
+      "6:71: rules.a.below.warning: bars are those of the cross account; an isolated pair has tiers of its own, which the exchange does not tell. Expected a number, or a rule on marginLevelStatus or liquidationDistancePct",
+      "7:65: rules.b.below.info: bars are margin levels and liquidationDistancePct is none, expected a number",
+      `8:57: rules.c.is.info: ${STATUSES}. Did you mean MARGIN_CALL?`,
+      `8:87: rules.c.is.warning[1]: ${STATUSES}`,
+      "9:60: rules.d.is.info[1]: borrowEnabled is true or false, expected one of them",
+      "10:51: rules.e.is.info: accountType is a word, expected one (true and false need quotes)",
+      "10:67: rules.e.is.warning: the list is empty",
+    ],
+  },
+];
+
+const channels: readonly Case[] = [
+  {
+    name: "notifiers",
+    yaml: `${ACCOUNTS}notifiers:
+  a: { type: slak, token: x }
+  b: { token: x }
+  c: 5
+  d: { type: slack, tokn: x, channel: 5, apiUrl: "http://slack.com/" }
+  e: { type: email, url: u, to: [] }
+  f: { type: email, url: u, to: [ops], tls: non }
+`,
+    lines: [
+      "4:14: notifiers.a.type: expected one of slack, email. Did you mean slack?",
+      "5:3: notifiers.b.type: missing, expected one of slack, email",
+      "6:6: notifiers.c: expected a block of keys, not a number",
+      "7:3: notifiers.d.token: missing, expected text",
+      "7:21: notifiers.d.tokn: unknown key. Did you mean token?",
+      "7:39: notifiers.d.channel: expected text, not a number: put it in quotes",
+      "7:50: notifiers.d.apiUrl: plain http would show the keys to the network: expected https (http only to this machine, such as 127.0.0.1)",
+      "8:33: notifiers.e.to: must have at least one entry",
+      "9:34: notifiers.f.to[0]: expected an e-mail address",
+      "9:45: notifiers.f.tls: expected one of none, required. Did you mean none?",
+    ],
+  },
+  {
+    name: "routes",
+    yaml: `${BASE}routes:
+  - match: { severity: [critcal], account: mian, rule: [blind, nope], symbol: x, pair: y }
+    notify: desk
+  - notify: [desk]
+  - notify: [dsk, other]
+    repeatEvery: 0s
+  - 5
+`,
+    lines: [
+      "6:25: routes[0].match.severity[0]: expected one of info, warning, critical. Did you mean critical?",
+      "6:44: routes[0].match.account: no account has the name mian. Did you mean main?",
+      `6:64: routes[0].match.rule[1]: no rule has the name nope, expected one of ${RULES}`,
+      `6:79: routes[0].match.symbol: ${SYMBOL}`,
+      "6:82: routes[0].match.pair: unknown key, expected one of severity, account, rule, symbol",
+      "7:13: routes[0].notify: expected a list, not text",
+      "9:5: routes[2]: never reached: routes[1] above takes everything",
+      "9:14: routes[2].notify[0]: no notifier has the name dsk. Did you mean desk?",
+      "9:19: routes[2].notify[1]: no notifier has the name other, expected one of desk",
+      "10:18: routes[2].repeatEvery: must be at least 1s",
+      "11:5: routes[3]: expected a block of keys, not a number",
+    ],
+  },
+  {
+    name: "names that are there, though wrong inside, are still names",
+    yaml: `accounts:
+  main: { apiKey: k1 }
+notifiers:
+  desk: { type: slack }
+rules:
+  mine: { on: cross, field: marginLevel, below: { info: 1sec } }
+routes:
+  - match: { account: main, rule: mine }
+    notify: [desk]
+  - match: { rule: cross-margin-level }
+    notify: [desk]
+`,
+    lines: [
+      "2:3: accounts.main: needs apiSecret (HMAC key) or privateKey (Ed25519 or RSA key)",
+      "4:3: notifiers.desk.token: missing, expected text",
+      "4:3: notifiers.desk.channel: missing, expected text",
+      `6:57: rules.mine.below.info: ${THRESHOLD}`,
+      "10:20: routes[1].match.rule: no rule has the name cross-margin-level, expected one of mine, blind, config, position-gone, undelivered, test",
+    ],
+  },
+];
+
+const references: readonly Case[] = [
+  {
+    name: "what the environment lacks, without complaints that only follow",
+    env: { EMPTY: "" },
+    yaml: `accounts:
+  main:
+    apiKey: \${KEY}
+    apiSecret: x\${EMPTY}\${SECRET}
+    poll: "\${POLL"
+    isolated: ["\${A}", BTCUSDT]
+notifiers:
+  desk: { type: "\${TYPE}" }
+  mail: { type: email, url: "\${file:none}", to: ["\${TO}"] }
+routes:
+  - notify: ["\${NAME}", desk]
+`,
+    lines: [
+      "3:13: accounts.main.apiKey: environment variable KEY is not set",
+      "4:16: accounts.main.apiSecret: environment variable EMPTY is empty",
+      "4:16: accounts.main.apiSecret: environment variable SECRET is not set",
+      `5:11: accounts.main.poll: ${REFERENCE}`,
+      "6:16: accounts.main.isolated[0]: environment variable A is not set",
+      "8:17: notifiers.desk.type: environment variable TYPE is not set",
+      "9:29: notifiers.mail.url: file none cannot be read: no such file",
+      "9:50: notifiers.mail.to[0]: environment variable TO is not set",
+      "11:14: routes[0].notify[0]: environment variable NAME is not set",
+    ],
+  },
+  {
+    name: "what the environment has, without showing it",
+    env: {
+      POLL: "61 * * * *",
+      NAME: "dsk",
+      ACCOUNT: "mian",
+      HIGH: "1.5",
+      LOW: "1.2",
+      STATUS: "NORMALL",
+      TYPE: "slakk",
+    },
+    yaml: `accounts:
+  main: { apiKey: k1, apiSecret: s1, poll: "\${POLL}" }
+notifiers:
+  desk: { type: "\${TYPE}" }
+rules:
+  a: { on: cross, field: marginLevel, below: { info: "\${LOW}", warning: "\${HIGH}" } }
+  b: { on: cross, field: marginLevelStatus, is: { info: "\${STATUS}" } }
+routes:
+  - { match: { account: "\${ACCOUNT}" }, notify: ["\${NAME}"] }
+`,
+    lines: [
+      `2:44: accounts.main.poll: the minute is impossible, ${CRON}`,
+      "4:17: notifiers.desk.type: expected one of slack, email",
+      "6:48: rules.a.below: info must lie above warning (a level falls through info first)",
+      `7:57: rules.b.is.info: ${STATUSES}`,
+      "9:25: routes[0].match.account: no account has this name, expected one of main",
+      "9:50: routes[0].notify[0]: no notifier has this name, expected one of desk",
+    ],
+  },
+];
+
+test.each([...syntax, ...shapes, ...accounts, ...rules, ...channels, ...references])(
+  "refuses $name",
+  ({ yaml, env, lines }) => {
+    expect(linesOf(refusal(yaml, env))).toEqual(lines);
+  },
+);
+
+test.each([
+  { file: join(folder, "none.yaml"), reason: "no such file" },
+  { file: folder, reason: "it is a folder" },
+])("says what to do about a file that is not there: $reason", ({ file, reason }) => {
+  const reading = () => loadConfig(file, { env: {}, notifierSchemas, nowMs: 0 });
+  expect(reading).toThrow(ConfigError);
+  expect(reading).toThrow(
+    `${file}: cannot be read: ${reason}. Name the configuration with --config FILE or in MARGIND_CONFIG, ` +
+      "or put it at ./margind.yaml; config.example.yaml is a good start\n1 mistake, nothing was started.",
+  );
+});
+
+test("a tower of aliases is stopped before it fills the memory", () => {
+  const levels = Array.from({ length: 12 }, (_, i) => `l${i + 1}: &l${i + 1} [${Array(9).fill(`*l${i}`).join(", ")}]`);
+  const error = refusal(`l0: &l0 [x]\n${levels.join("\n")}\n`);
+  expect(error.format()).toContain("more than 20000 values, aliases counted");
+});
+
+// ---------------------------------------------------------------- no secret, whatever is wrong
+
+test("no value of a secret or of the environment shows in a refusal", () => {
+  const canary = (n: number) => `canary${n}x`;
+  const env = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`C${i}`, canary(i)]));
+  const yaml = `
+stateDir: ["\${C0}"]
+timezone: \${C1}
+language: \${C2}
+exchange: { baseUrl: "http://\${C3}/", minSpacing: "\${C4}", weightBudgetPct: "\${C5}", "\${C6}": 1 }
+accounts:
+  main: { apiKey: "canary x", apiSecret: { canary: canary20x }, poll: "\${C7} * * * *", isolated: ["\${C8}"] }
+  two: { apiKey: canary21x, privateKey: canary22x, cross: "\${C9}", isolated: "\${C10}" }
+  three: { apiKey: canary21x, apiSecret: [canary23x] }
+rules:
+  a: { on: "\${C11}", field: "\${C12}", below: { info: "\${C13}" }, for: "\${C14}" }
+  b: { on: cross, field: marginLevelStatus, is: { info: "\${C15}" } }
+watchdog: { heartbeat: { url: "canary24x" } }
+notifiers:
+  desk: { type: "\${C16}", token: canary25x }
+  other: { type: slack, token: { x: canary26x }, channel: "\${C17}", apiUrl: "http://canary:canary27x@h/" }
+  mail: { type: email, url: 5, to: ["\${C18}"] }
+routes: [{ match: { rule: "\${C19}" }, notify: ["\${C17}"] }]
+http: { listen: "\${C18}", token: [canary28x] }
+`;
+  const error = refusal(yaml, env);
+  expect(error.problems.length).toBeGreaterThan(25);
+  for (const text of [
+    error.format(),
+    error.message,
+    String(error.stack),
+    JSON.stringify(error.problems),
+    inspect(error),
+  ]) {
+    expect(text).not.toMatch(/canary\d+x/);
+  }
+});
+
+test.each([
+  `accounts:\n  main: { apiKey: "canary\\qcanary", apiSecret: 'canary }\n`,
+  "accounts:\n  main:\n    apiKey: canary\n     apiSecret: canary\n   x: @canary\n",
+  "accounts: !canary { a: *canary }\n%canary\n",
+  "canary canary\ncanary: [canary, {canary\n",
+])("no part of a file that is not YAML shows in a refusal: %j", (yaml) => {
+  expect(refusal(yaml).format()).not.toContain("canary");
+});
+
+test.each([
+  { name: "what came from the environment", token: `"\${TOKEN}"`, schema: z.string() },
+  { name: "a secret", token: "canary", schema: z.string().meta({ secret: true }) },
+])("not even the words of a careless schema show $name", ({ token, schema }) => {
+  const careless = schema.refine(() => false, { error: (issue) => `bad: ${issue.input}` });
+  const schemas = { slack: z.strictObject({ type: z.literal("slack"), token: careless }) };
+  writeFileSync(FILE, `${ACCOUNTS}notifiers:\n  desk: { type: slack, token: ${token} }\n`);
+  const reading = () => loadConfig(FILE, { env: { TOKEN: "canary" }, notifierSchemas: schemas, nowMs: 0 });
+  expect(reading).toThrow("notifiers.desk.token: bad: …");
+});
+
+// ---------------------------------------------------------------- whatever the file holds
+
+/** Taken, or refused with places inside the file and whole sentences: nothing else may happen. */
+function isTakenOrRefused(yaml: string): boolean {
+  try {
+    return load(yaml, { A: "1", B: "x" }).file === FILE;
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const lines = yaml.split("\n").length;
+    return (
+      error.problems.length > 0 &&
+      error.problems.every(({ line, column, text }) => {
+        return line >= 1 && line <= lines && column >= 1 && text !== "" && !/undefined|\[object|NaN/.test(text);
+      })
+    );
+  }
+}
+
+const EXAMPLE = readFileSync(resolve(import.meta.dirname, "../../config.example.yaml"), "utf8");
+const WORDS = [
+  ...new Set(EXAMPLE.match(/[A-Za-z_]+|\d+[a-z]*|[^\s\w]/g)),
+  ...["\n", "\n  ", "\n    ", "- ", ": ", "~", "null", "&a ", "*a ", "!t ", "'", '"', `\${A}`, `\${file:x}`, `$\${`],
+  ...["__proto__", "constructor", "1e999", ".nan", "0x1f", "\t", "\u0000", "%YAML 1.1\n---\n"],
+];
+
+test("any text is taken or refused", () => {
+  const texts = fc.oneof(
+    fc.string({ unit: "binary" }),
+    fc.array(fc.constantFrom(...WORDS)).map((words) => words.join("")),
+  );
+  fc.assert(fc.property(texts, isTakenOrRefused), { numRuns: 200 });
+});
+
+test("the example with anything put in the place of anything is taken or refused", () => {
+  const cut = fc.record({
+    at: fc.nat(EXAMPLE.length),
+    length: fc.nat(40),
+    words: fc.array(fc.constantFrom(...WORDS), { maxLength: 6 }),
+  });
+  const mutate = (text: string, { at, length, words }: { at: number; length: number; words: string[] }) =>
+    text.slice(0, at) + words.join("") + text.slice(at + length);
+  fc.assert(
+    fc.property(fc.array(cut, { minLength: 1, maxLength: 3 }), (cuts) =>
+      isTakenOrRefused(cuts.reduce(mutate, EXAMPLE)),
+    ),
+    { numRuns: 150 },
+  );
+});
+
+test("any values under the right keys are taken or refused", () => {
+  const leaf = fc.oneof(fc.constantFrom(...WORDS, true, false, null, 0, -1, 1.5, [], {}), fc.double(), fc.string());
+  const value = fc.oneof(
+    leaf,
+    fc.array(leaf, { maxLength: 3 }),
+    fc.dictionary(fc.constantFrom(...WORDS), leaf, { maxKeys: 4 }),
+  );
+  const block = (...keys: readonly string[]) =>
+    fc.record(Object.fromEntries(keys.map((key) => [key, value])), { requiredKeys: [] });
+  const named = (inner: fc.Arbitrary<unknown>) =>
+    fc.dictionary(fc.constantFrom("main", "blind", "x y", "__proto__", ""), inner, { maxKeys: 2 });
+  const ladder = block("info", "warning", "critical");
+  const rule = fc.record(
+    {
+      on: fc.constantFrom("cross", "isolated", "x"),
+      field: fc.constantFrom("marginLevel", "marginLevelStatus", "enabled", "accountType", "toString"),
+      below: ladder,
+      is: ladder,
+      symbols: value,
+      for: value,
+    },
+    { requiredKeys: ["on", "field"] },
+  );
+  const file = fc.record(
+    {
+      accounts: fc.oneof(value, named(block("apiKey", "apiSecret", "privateKey", "poll", "cross", "isolated"))),
+      notifiers: fc.oneof(value, named(block("type", "token", "channel", "to"))),
+      exchange: block("baseUrl", "minSpacing", "timeout", "recvWindow", "weightBudgetPct"),
+      rules: fc.oneof(value, named(rule)),
+      watchdog: block("staleAfter", "heartbeat"),
+      routes: fc.oneof(value, fc.array(block("match", "notify", "repeatEvery"), { maxLength: 3 })),
+      http: block("listen", "token"),
+      timezone: value,
+      stateDir: value,
+    },
+    { requiredKeys: [] },
+  );
+  fc.assert(
+    fc.property(file, (tree) => isTakenOrRefused(stringify(tree))),
+    { numRuns: 150 },
+  );
+});
