@@ -2,7 +2,7 @@
 // about token, channel, threads and limits; answers can be scripted; what a person would see in the channel can be read back.
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { buffer } from "node:stream/consumers";
-import { listen, untilTrue } from "./server.ts";
+import { listen, openConnections, untilTrue } from "./server.ts";
 
 export type SlackMethod = "chat.postMessage" | "chat.update" | "auth.test";
 
@@ -135,7 +135,7 @@ export async function startSlack({
     remove: (ts) => void posts.splice(0, posts.length, ...posts.filter((each) => each.ts !== ts)),
     transcript: () => transcribe(posts),
     untilRequests: (count) => untilTrue(() => requests.length >= count),
-    openConnections: () => new Promise((resolve) => server.getConnections((_error, count) => resolve(count))),
+    openConnections: () => openConnections(server),
     close,
     [Symbol.asyncDispose]: close,
   };

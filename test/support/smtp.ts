@@ -1,10 +1,10 @@
 // A real SMTP server whose replies can be scripted. It keeps every mail that it accepted, as bytes and parsed.
-import { createServer, type Socket } from "node:net";
+import { createServer } from "node:net";
 import { buffer } from "node:stream/consumers";
 import PostalMime, { type Email } from "postal-mime";
-import { SMTPServer, type SMTPServerOptions, type SMTPServerSession } from "smtp-server";
+import { SMTPServer, type SMTPServerDataStream, type SMTPServerOptions, type SMTPServerSession } from "smtp-server";
 import { type Certificate, makeCertificate } from "./certificate.ts";
-import { listen, untilTrue } from "./server.ts";
+import { listen, listening, openConnections, untilTrue } from "./server.ts";
 
 export type SmtpStage = "connect" | "auth" | "mail" | "rcpt" | "data";
 
@@ -32,7 +32,7 @@ export interface SmtpDouble extends AsyncDisposable {
   /** The next times this stage is reached. */
   script(stage: SmtpStage, ...faults: readonly SmtpFault[]): void;
   untilReached(stage: SmtpStage): Promise<void>;
-  openConnections(): number;
+  openConnections(): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -52,7 +52,6 @@ export async function startSmtp({
   const logins: { user: string; password: string }[] = [];
   const faults: { readonly stage: SmtpStage; readonly fault: SmtpFault }[] = [];
   const reached: SmtpStage[] = [];
-  const sockets = new Map<number, Socket>();
   let sessions = 0;
 
   /** Plays the next scripted fault of a stage; undefined when there is none. */
@@ -60,9 +59,14 @@ export async function startSmtp({
     reached.push(stage);
     const index = faults.findIndex((each) => each.stage === stage);
     const fault = index < 0 ? undefined : faults.splice(index, 1)[0]?.fault;
-    if (fault === "drop" || fault === "accept-and-drop") sockets.get(session.remotePort)?.destroy();
+    if (fault === "drop" || fault === "accept-and-drop") drop((connection) => connection.session === session);
     else if (typeof fault === "object") done(Object.assign(new Error(fault.text), { responseCode: fault.code }));
     return fault;
+  };
+
+  /** Always the topmost socket: taking the plain one away from under a TLS handshake crashes Node. */
+  const drop = (isMeant: (connection: Connection) => boolean) => {
+    for (const connection of [...server.connections].filter(isMeant)) connection._socket.destroy();
   };
 
   const options: SMTPServerOptions = {
@@ -90,26 +94,25 @@ export async function startSmtp({
     onRcptTo(_address, session, done) {
       if (play("rcpt", session, done) === undefined) done();
     },
-    async onData(stream, session, done) {
-      const bytes = await buffer(stream);
-      const { mailFrom, rcptTo } = session.envelope;
-      const from = mailFrom === false ? "" : mailFrom.address;
-      const to = rcptTo.map(({ address }) => address);
-      const mail = await PostalMime.parse(bytes);
-      const keep = () => mails.push({ from, to, bytes, mail, isSecure: session.secure });
-      const fault = play("data", session, done);
-      if (fault === undefined || fault === "accept-and-drop") keep();
-      if (fault === undefined) done(null, `queued as ${mails.length}`);
+    onData(stream, session, done) {
+      receive(stream, session).then(
+        (mail) => {
+          const fault = play("data", session, done);
+          if (fault === undefined || fault === "accept-and-drop") mails.push(mail);
+          if (fault === undefined) done(null, `queued as ${mails.length}`);
+        },
+        () => undefined, // the client hung up in the middle
+      );
     },
   };
   const server = new SMTPServer(options);
   server.on("error", () => undefined); // a client that hangs up in the middle is what tests do
-  server.server.on("connection", (socket: Socket) => {
-    const { remotePort = 0 } = socket;
-    sockets.set(remotePort, socket);
-    socket.once("close", () => sockets.delete(remotePort));
-  });
-  const { port, close } = await listen(server.server);
+  const port = await listening(server.server);
+  const close = async () => {
+    server.close();
+    drop(() => true);
+    await untilTrue(async () => (await openConnections(server.server)) === 0);
+  };
   const user = login === undefined ? "" : `${encodeURIComponent(login.user)}:${encodeURIComponent(login.password)}@`;
 
   return {
@@ -121,9 +124,23 @@ export async function startSmtp({
     sessions: () => sessions,
     script: (stage, ...list) => void faults.push(...list.map((fault) => ({ stage, fault }))),
     untilReached: (stage) => untilTrue(() => reached.includes(stage)),
-    openConnections: () => sockets.size,
+    openConnections: () => openConnections(server.server),
     close,
     [Symbol.asyncDispose]: close,
+  };
+}
+
+type Connection = SMTPServer["connections"] extends Set<infer Each> ? Each : never;
+
+async function receive(stream: SMTPServerDataStream, { envelope, secure }: SMTPServerSession): Promise<SmtpMail> {
+  const bytes = await buffer(stream);
+  const { mailFrom, rcptTo } = envelope;
+  return {
+    from: mailFrom === false ? "" : mailFrom.address,
+    to: rcptTo.map(({ address }) => address),
+    bytes,
+    mail: await PostalMime.parse(bytes),
+    isSecure: secure,
   };
 }
 

@@ -1,0 +1,99 @@
+// One API key asks: signature, clock, retry. The one thing to know: whatever waits, waits before the timestamp is taken, and every
+// retry is signed again.
+import pRetry from "p-retry";
+import { type Backoff, fullJitterMs, stepMs } from "../lib/backoff.ts";
+import { createCall, type Shared } from "./call.ts";
+import { badResponse, ExchangeError } from "./errors.ts";
+import type { Lane } from "./pace.ts";
+import { serverTimeIn } from "./server-time.ts";
+import { type Params, type Sign, signedQuery } from "./sign.ts";
+
+export interface Key {
+  readonly account: string;
+  readonly apiKey: string;
+  readonly sign: Sign;
+  readonly lane: Lane;
+}
+
+export interface Asker {
+  /** A signed GET, asked again where that can help. Resolves with parsed JSON; rejects with ExchangeError, or as aborted. */
+  ask(path: string, params: Params, signal: AbortSignal): Promise<unknown>;
+  /** The same without a second try. */
+  askOnce(path: string, params: Params, signal: AbortSignal): Promise<unknown>;
+  /** Reads the exchange's clock. */
+  syncTime(signal: AbortSignal): Promise<void>;
+}
+
+const TIME_PATH = "/api/v3/time";
+const RETRIES = 2;
+const SOON: Backoff = { firstMs: 500, maxMs: 2_000 };
+const SLOW: Backoff = { firstMs: 2_000, maxMs: 8_000 };
+const SKEW_WARNING_MS = 1_000;
+
+export function createAsker(shared: Shared, { account, apiKey, sign, lane }: Key): Asker {
+  const { serverTime, clock, random, minSpacingMs, timeoutMs, recvWindowMs, log } = shared;
+  const call = createCall(shared, account, lane);
+
+  async function askOnce(path: string, params: Params, signal: AbortSignal) {
+    const query = () => `?${signedQuery(params, { recvWindowMs, atMs: serverTime.nowMs(), sign })}`;
+    const { body } = await call(path, query, { "X-MBX-APIKEY": apiKey }, signal);
+    return body;
+  }
+
+  async function syncTime(signal: AbortSignal) {
+    const { body, startedMonoMs, endedMonoMs } = await call(TIME_PATH, () => "", {}, signal);
+    const serverMs = serverTimeIn(body);
+    if (serverMs === undefined) throw badResponse("no serverTime in the answer");
+    // The exchange looked at its clock somewhere between; the middle is wrong by half the round trip at most.
+    const aheadMs = Math.round(serverTime.set(serverMs, (startedMonoMs + endedMonoMs) / 2));
+    const fields = { aheadMs, roundTripMs: Math.round(endedMonoMs - startedMonoMs) };
+    if (Math.abs(aheadMs) <= SKEW_WARNING_MS) return log.debug(fields, "read the exchange's clock");
+    log.warn(
+      fields,
+      "this machine's clock differs from the exchange's: requests use the exchange's, but mend it (NTP)",
+    );
+  }
+
+  /** Waits as the failure asks for, or throws it when asking again cannot help. */
+  async function beforeRetry(error: ExchangeError, attempt: number, signal: AbortSignal) {
+    switch (error.retry) {
+      case "no":
+        throw error;
+      case "soon":
+        return clock.sleep(fullJitterMs(SOON, attempt, random), signal);
+      case "slow":
+        return clock.sleep(fullJitterMs(SLOW, attempt, random), signal);
+      case "spaced":
+        // The whole key was too fast, not this one path.
+        return lane.hold(stepMs({ firstMs: minSpacingMs, maxMs: SLOW.maxMs }, attempt));
+      case "resync":
+        return syncTime(signal).catch((cause: unknown) => {
+          log.debug({ account, error: cause }, "the exchange's clock cannot be read; the last offset stays");
+        });
+    }
+  }
+
+  return {
+    askOnce,
+    syncTime,
+    ask(path, params, signal) {
+      const startedMs = clock.monoMs();
+      let isSynced = false;
+      return pRetry(() => askOnce(path, params, signal), {
+        retries: RETRIES,
+        minTimeout: 0, // the waiting is done below, on the injected clock
+        signal,
+        async onFailedAttempt({ error, attemptNumber, retriesLeft }) {
+          // The next poll is as good as a retry that starts later than one deadline after the first try.
+          const isLate = clock.monoMs() - startedMs >= timeoutMs;
+          if (!(error instanceof ExchangeError) || retriesLeft === 0 || isLate) throw error;
+          const isAboutTime = error.retry === "resync";
+          if (isAboutTime && isSynced) throw error;
+          isSynced ||= isAboutTime;
+          log.debug({ account, path, attempt: attemptNumber, reason: error.message }, "asking again");
+          await beforeRetry(error, attemptNumber, signal);
+        },
+      });
+    },
+  };
+}

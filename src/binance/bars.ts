@@ -1,0 +1,56 @@
+// The personal bars of one account: read once an hour, the last good ones on failure, kept over restarts. They hardly ever change,
+// and a poll must never wait for them.
+import type { Bars, Clock } from "../core/ports.ts";
+import type { Log } from "../lib/log.ts";
+import { parseBars } from "./parse.ts";
+
+export interface BarsStore {
+  load(account: string): { readonly bars: Bars; readonly atMs: number } | undefined;
+  save(account: string, bars: Bars, atMs: number): void;
+}
+
+export interface BarsKeeper {
+  current(): Bars;
+  isDue(): boolean;
+  /** `body` is the answer of tradeCoeff, or undefined when there was none. */
+  take(body: unknown): void;
+}
+
+/** Of an account of 3x. Source: FAQ 360030493931. */
+const DEFAULT_BARS: Bars = { normalBar: 1.5, marginCallBar: 1.3, forceLiquidationBar: 1.1 };
+const KEEP_MS = 3_600_000;
+const RETRY_MS = 60_000;
+
+export interface BarsOptions {
+  readonly account: string;
+  readonly store: BarsStore;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export function createBarsKeeper({ account, store, clock, log }: BarsOptions): BarsKeeper {
+  const kept = store.load(account);
+  // A stamp in the future is a clock that was set back: then nobody knows how old they are.
+  const ageMs = kept === undefined ? KEEP_MS : clock.wallMs() - kept.atMs;
+  let dueMonoMs = clock.monoMs() + (ageMs >= 0 ? Math.max(0, KEEP_MS - ageMs) : 0);
+  let bars = kept?.bars ?? DEFAULT_BARS;
+
+  return {
+    current: () => bars,
+    isDue: () => clock.monoMs() >= dueMonoMs,
+    take(body) {
+      const read = parseBars(body);
+      dueMonoMs = clock.monoMs() + (read === undefined ? RETRY_MS : KEEP_MS);
+      if (read === undefined)
+        return log.debug({ account }, "the account's bars cannot be read; the last good ones hold");
+      if (!isSame(bars, read)) {
+        log.info({ account, ...read }, "the account's bars");
+        bars = read; // otherwise the very same object: rules work their thresholds out once per object
+      }
+      store.save(account, bars, clock.wallMs());
+    },
+  };
+}
+
+const isSame = (a: Bars, b: Bars): boolean =>
+  a.normalBar === b.normalBar && a.marginCallBar === b.marginCallBar && a.forceLiquidationBar === b.forceLiquidationBar;

@@ -1,0 +1,107 @@
+// One request of one API key: budget, lane, request, verdict on the answer. The one thing to know: a pause may begin while a
+// request waits in its lane, so it is looked at before the wait and again after it.
+import type { Clock } from "../core/ports.ts";
+import type { Log } from "../lib/log.ts";
+import { badResponse, complaintError, complaintIn, statusError } from "./errors.ts";
+import { stopIn } from "./limits.ts";
+import type { Lane, Start } from "./pace.ts";
+import type { Pause } from "./pause.ts";
+import { type Headers, type Http, headerText, type Reply } from "./request.ts";
+import type { ServerTime } from "./server-time.ts";
+import type { WeightBudget } from "./weight.ts";
+
+export interface RequestInfo extends Start {
+  readonly account: string;
+  readonly path: string;
+}
+
+/** What all keys behind this address share. */
+export interface Shared {
+  readonly http: Http;
+  readonly pause: Pause;
+  readonly weights: WeightBudget;
+  readonly serverTime: ServerTime;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly minSpacingMs: number;
+  readonly timeoutMs: number;
+  readonly recvWindowMs: number;
+  readonly onRequest: (info: RequestInfo) => void;
+  readonly log: Log;
+}
+
+/** One answer that is JSON and no complaint, and when it was asked for. */
+export interface Answered {
+  readonly body: unknown;
+  readonly startedMonoMs: number;
+  readonly endedMonoMs: number;
+}
+
+/** `query` is called after all waits: what it stamps is fresh. Rejects with ExchangeError, or as aborted. */
+export type Call = (
+  path: string,
+  query: () => string,
+  headers: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+) => Promise<Answered>;
+
+export function createCall(shared: Shared, account: string, lane: Lane): Call {
+  const { http, pause, weights, clock } = shared;
+  return async (path, query, headers, signal) => {
+    refuseWhilePaused(pause);
+    await weights.wait(path, signal);
+    return lane.run(signal, async (written) => {
+      refuseWhilePaused(pause);
+      let start: Start = { startedMonoMs: clock.monoMs(), gapMs: undefined };
+      const onWrite = (isFirst: boolean) => {
+        start = written(isFirst);
+        shared.onRequest({ account, path, ...start });
+      };
+      const all = { ...COMMON_HEADERS, ...headers };
+      const reply = await http.get({ path: path + query(), headers: all, signal, onWrite });
+      const endedMonoMs = clock.monoMs();
+      weights.note(path, reply.headers);
+      return { body: verdict(reply, path, shared), startedMonoMs: start.startedMonoMs, endedMonoMs };
+    });
+  };
+}
+
+/** The answer's JSON, or throws what the exchange means instead. */
+function verdict({ status, headers, text }: Reply, path: string, { pause, serverTime, log }: Shared): unknown {
+  const body = parseJson(text);
+  const complaint = complaintIn(body);
+  const stop = stopIn(status, headers, complaint, serverTime.nowMs());
+  if (stop !== undefined) {
+    const error = pause.begin(stop);
+    const { code, untilMs } = error.failure;
+    log.warn({ path, code, untilMs }, "the exchange asks for silence: no request of any key until then");
+    throw error;
+  }
+  if (complaint !== undefined) throw complaintError(complaint);
+  if (status < 200 || status > 299) throw statusError(status);
+  if (body === undefined) throw badResponse(`HTTP ${status} with ${formOf(headers)} instead of JSON`);
+  pause.answered();
+  return body;
+}
+
+const COMMON_HEADERS = { accept: "application/json", "accept-encoding": "gzip", "user-agent": "margind" } as const;
+
+function refuseWhilePaused(pause: Pause): void {
+  const error = pause.current();
+  if (error !== undefined) throw error;
+}
+
+/** Undefined when it is not JSON, which no JSON text is. The parser's own error quotes the text, so it goes no further. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function formOf(headers: Headers): string {
+  const type = headerText(headers, "content-type").toLowerCase();
+  if (type.startsWith("text/html")) return "a web page";
+  return type.startsWith("application/json") ? "a cut or malformed text" : "something else";
+}

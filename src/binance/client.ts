@@ -1,0 +1,153 @@
+// The Exchange port on Binance. Start here: createBinance makes what all keys behind this address share, .exchange() one key's
+// lane and reads. A read never rejects; what goes wrong becomes a Failure.
+import type { Clock, Exchange, ReadResult } from "../core/ports.ts";
+import type { Log } from "../lib/log.ts";
+import type { Secret } from "../lib/secret.ts";
+import { type Asker, createAsker } from "./ask.ts";
+import { type BarsStore, createBarsKeeper } from "./bars.ts";
+import type { RequestInfo, Shared } from "./call.ts";
+import { createLane } from "./pace.ts";
+import { type Bans, createPause } from "./pause.ts";
+import { readsOf } from "./reads.ts";
+import { createHttp } from "./request.ts";
+import { createServerTime } from "./server-time.ts";
+import { type Credential, createSigner } from "./sign.ts";
+import { createWeightBudget } from "./weight.ts";
+
+export type { Bans, BarsStore, Credential, RequestInfo };
+
+export interface BinanceOptions {
+  readonly baseUrl: string;
+  readonly minSpacingMs: number;
+  readonly timeoutMs: number;
+  readonly recvWindowMs: number;
+  readonly weightBudgetPct: number;
+  readonly clock: Clock;
+  readonly random: () => number;
+  /** The ban outlives a restart: the caller keeps it. */
+  readonly bans: Bans;
+  readonly barsStore: BarsStore;
+  /** What the exchange's clock is believed to say before it was read; the wall clock unless given. */
+  readonly serverClock?: () => number;
+  /** Told when a request is written to its socket. */
+  readonly onRequest?: (info: RequestInfo) => void;
+  readonly log: Log;
+}
+
+export interface BinanceAccount {
+  readonly name: string;
+  readonly apiKey: Secret;
+  readonly credential: Credential;
+  readonly cross: boolean;
+  readonly isolated: "all" | "none" | readonly string[];
+}
+
+export interface Binance {
+  /** Throws, in a sentence without the key, when its key can never be used. */
+  exchange(account: BinanceAccount): Exchange;
+  /** Ends the connections; a request under way fails. Abort the signals of the polls first. */
+  close(): Promise<void>;
+}
+
+const BARS_PATH = "/sapi/v1/margin/tradeCoeff";
+const SYNC_EVERY_MS = 3_600_000;
+const SYNC_RETRY_MS = 60_000;
+
+export function createBinance(options: BinanceOptions): Binance {
+  const { clock, log, weightBudgetPct } = options;
+  const http = createHttp(options);
+  const serverTime = createServerTime(clock, options.serverClock ?? (() => clock.wallMs()));
+  const bans: Bans = {
+    load: () => options.bans.load(),
+    save: (untilMs) => kept(log, () => options.bans.save(untilMs)),
+  };
+  const onSpent = (path: string, waitMs: number) =>
+    log.warn(
+      { path, waitMs },
+      "this address has used its share of the weight limit; the path waits for the next minute",
+    );
+  const shared: Shared = {
+    ...options,
+    http,
+    serverTime,
+    pause: createPause({ clock, bans }),
+    weights: createWeightBudget({ budgetPct: weightBudgetPct, clock, serverTime, onSpent }),
+    onRequest: options.onRequest ?? (() => undefined),
+  };
+  const barsStore: BarsStore = {
+    load: (account) => options.barsStore.load(account),
+    save: (account, bars, atMs) => kept(log, () => options.barsStore.save(account, bars, atMs)),
+  };
+  const sync = createSync(clock, log);
+  return {
+    exchange: (account) => createExchange(account, shared, barsStore, sync),
+    close: () => http.close(),
+  };
+}
+
+function createExchange(account: BinanceAccount, shared: Shared, barsStore: BarsStore, sync: Sync): Exchange {
+  const { clock, log } = shared;
+  const asker = createAsker(shared, {
+    account: account.name,
+    apiKey: headerSafe(account.apiKey),
+    sign: createSigner(account.credential),
+    lane: createLane(shared.minSpacingMs, clock),
+  });
+  const bars = createBarsKeeper({ account: account.name, store: barsStore, clock, log });
+  const reads = readsOf(account, asker, shared);
+  let isFollowingUp = false;
+
+  /** After the reads of a poll, and never in their way: what is read once an hour. */
+  async function followUp(results: readonly Promise<ReadResult>[], signal: AbortSignal): Promise<void> {
+    const isSeen = (await Promise.all(results)).some(({ ok }) => ok);
+    if (!isSeen || isFollowingUp) return;
+    isFollowingUp = true;
+    if (bars.isDue()) bars.take(await asker.askOnce(BARS_PATH, [], signal).catch(() => undefined));
+    await sync.ifDue(asker, signal);
+    isFollowingUp = false;
+  }
+
+  return {
+    account: account.name,
+    bars: bars.current,
+    poll(signal) {
+      const results = reads.map((read) => read(signal));
+      void followUp(results, signal);
+      return results;
+    },
+  };
+}
+
+interface Sync {
+  /** Reads the exchange's clock if an hour has passed, for all keys together. Never rejects. */
+  ifDue(asker: Asker, signal: AbortSignal): Promise<void>;
+}
+
+function createSync(clock: Clock, log: Log): Sync {
+  let dueMonoMs = Number.NEGATIVE_INFINITY;
+  return {
+    async ifDue(asker, signal) {
+      if (clock.monoMs() < dueMonoMs) return;
+      dueMonoMs = clock.monoMs() + SYNC_EVERY_MS;
+      await asker.syncTime(signal).catch((error: unknown) => {
+        dueMonoMs = clock.monoMs() + SYNC_RETRY_MS;
+        log.debug({ error }, "the exchange's clock cannot be read; the last offset stays");
+      });
+    },
+  };
+}
+
+/** The state's disk may be full; that must not stop the watch. */
+function kept(log: Log, save: () => void): void {
+  try {
+    save();
+  } catch (error) {
+    log.warn({ error }, "a fact about the exchange could not be kept; it is lost at a restart");
+  }
+}
+
+function headerSafe(apiKey: Secret): string {
+  const text = apiKey.reveal();
+  if (!/^[\x21-\x7e]+$/.test(text)) throw new Error("the API key is empty or holds characters that no Binance key has");
+  return text;
+}

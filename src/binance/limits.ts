@@ -1,0 +1,54 @@
+// Reads from an answer that the exchange wants silence, and for how long. Pure. Source for the rules:
+// https://developers.binance.com/docs/margin_trading/general-info (429, 418, Retry-After) and the text of error -1003.
+import type { Complaint } from "./errors.ts";
+import { type Headers, headerText } from "./request.ts";
+
+/** rate: 429 or -1003. ban: 418. firewall: a 403 without an error number. */
+export interface Stop {
+  readonly kind: "rate" | "ban" | "firewall";
+  readonly detail: string;
+  /** How long the exchange asks for silence; undefined when it says nothing that makes sense. Not clamped. */
+  readonly askedMs: number | undefined;
+}
+
+const TOO_MANY_REQUESTS = -1003;
+const BANNED_UNTIL = /banned until (\d{13})\b/i;
+
+export function stopIn(
+  status: number,
+  headers: Headers,
+  complaint: Complaint | undefined,
+  serverNowMs: number,
+): Stop | undefined {
+  const isTooMany = complaint?.code === TOO_MANY_REQUESTS;
+  const bannedUntilMs = isTooMany ? Number(BANNED_UNTIL.exec(complaint.msg)?.[1] ?? 0) : 0;
+  const afterMs = retryAfterMs(headers, serverNowMs);
+  const detail = isTooMany && status < 400 ? `error ${TOO_MANY_REQUESTS}` : `HTTP ${status}`;
+  if (status === 418 || bannedUntilMs > 0) {
+    const askedMs = Math.max(afterMs ?? 0, bannedUntilMs - serverNowMs);
+    return { kind: "ban", detail, askedMs: askedMs > 0 ? askedMs : undefined };
+  }
+  if (status === 429 || isTooMany) return { kind: "rate", detail, askedMs: afterMs };
+  if (status === 403 && complaint === undefined) {
+    return { kind: "firewall", detail: `${detail} of its firewall`, askedMs: afterMs };
+  }
+  return undefined;
+}
+
+// Date.parse takes much more than the one form of HTTP ("-1" is a year), so the form is checked before.
+const HTTP_DATE = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/;
+
+/** Retry-After: whole seconds or an HTTP date, measured by the answer's own Date where it has one. Undefined for anything else. */
+export function retryAfterMs(headers: Headers, serverNowMs: number): number | undefined {
+  const text = headerText(headers, "retry-after").trim();
+  if (/^\d{1,10}$/.test(text)) return Number(text) * 1000;
+  const untilMs = httpDateMs(text);
+  if (untilMs === undefined) return undefined;
+  const leftMs = untilMs - (httpDateMs(headerText(headers, "date")) ?? serverNowMs);
+  return leftMs >= 0 ? leftMs : undefined;
+}
+
+function httpDateMs(text: string): number | undefined {
+  const ms = HTTP_DATE.test(text) ? Date.parse(text) : Number.NaN;
+  return Number.isNaN(ms) ? undefined : ms;
+}

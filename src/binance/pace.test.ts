@@ -1,0 +1,157 @@
+import { expect, test } from "vitest";
+import { untilTrue } from "../../test/support/server.ts";
+import { createWarpClock } from "../../test/support/warp-clock.ts";
+import { createLane, type Start } from "./pace.ts";
+
+const never = new AbortController().signal;
+const GUARD_MS = 5;
+
+/** A lane of 500 ms whose sends are written at once and answered at once, and what started when. */
+function laneOf() {
+  const clock = createWarpClock();
+  const lane = createLane(500, clock);
+  const starts: Start[] = [];
+  const send = (answer: Promise<unknown> = Promise.resolve(), isFirst = false) =>
+    lane.run(never, (written) => {
+      starts.push(written(isFirst));
+      return answer;
+    });
+  return { clock, lane, starts, send };
+}
+
+test("starts the first at once and the second after the spacing and the guard", async () => {
+  const { clock, starts, send } = laneOf();
+  await send();
+  const second = send();
+  clock.skip(500);
+  await clock.sleep(1);
+  expect(starts).toHaveLength(1);
+  clock.skip(GUARD_MS);
+  await second;
+  expect(starts[0]?.gapMs).toBeUndefined();
+  expect(starts[1]?.gapMs).toBeGreaterThanOrEqual(500 + GUARD_MS);
+});
+
+test("does not wait when the spacing has passed anyway", async () => {
+  const { clock, starts, send } = laneOf();
+  await send();
+  clock.skip(10_000);
+  await send();
+  expect(starts).toHaveLength(2);
+});
+
+test("keeps a wider distance from the first request of a connection", async () => {
+  const { clock, starts, send } = laneOf();
+  await send(undefined, true);
+  const second = send();
+  clock.skip(500 + 2 * GUARD_MS);
+  await clock.sleep(1);
+  expect(starts).toHaveLength(1);
+  clock.skip(20);
+  await second;
+});
+
+test("counts from the write, not from the hand-over: a connection that takes 300 ms shifts everything", async () => {
+  const { clock, lane, starts, send } = laneOf();
+  const connected = Promise.withResolvers<void>();
+  const first = lane.run(never, async (written) => {
+    await connected.promise;
+    starts.push(written(false));
+  });
+  const second = send();
+  clock.skip(505);
+  await clock.sleep(1);
+  expect(starts).toHaveLength(0); // nobody overtakes a request that is still connecting
+  connected.resolve();
+  await first;
+  clock.skip(499);
+  await clock.sleep(1);
+  expect(starts).toHaveLength(1);
+  clock.skip(GUARD_MS + 1);
+  await second;
+  expect(starts[1]?.gapMs).toBeGreaterThanOrEqual(500);
+});
+
+test("counts a request that never reached its socket from its hand-over", async () => {
+  const { clock, lane, starts, send } = laneOf();
+  await expect(lane.run(never, () => Promise.reject(new Error("refused")))).rejects.toThrow("refused");
+  const second = send();
+  clock.skip(490);
+  await clock.sleep(1);
+  expect(starts).toHaveLength(0);
+  clock.skip(15);
+  await second;
+});
+
+test("starts in the order of asking", async () => {
+  const { clock, lane } = laneOf();
+  const order: number[] = [];
+  const all = [1, 2, 3].map((n) =>
+    lane.run(never, async (written) => {
+      order.push(n);
+      written(false);
+    }),
+  );
+  for (let i = 0; i < 3; i++) {
+    await untilTrue(() => order.length === i + 1);
+    clock.skip(505);
+  }
+  await Promise.all(all);
+  expect(order).toEqual([1, 2, 3]);
+});
+
+test("has at most four answers pending", async () => {
+  const { clock, starts, send } = laneOf();
+  const slow = Array.from({ length: 5 }, () => Promise.withResolvers<void>());
+  const all = slow.map(({ promise }) => send(promise));
+  for (let i = 1; i <= 4; i++) {
+    await untilTrue(() => starts.length === i);
+    clock.skip(505);
+  }
+  await clock.sleep(2);
+  expect(starts).toHaveLength(4);
+  slow[2]?.resolve();
+  await untilTrue(() => starts.length === 5);
+  for (const { resolve } of slow) resolve();
+  await Promise.all(all);
+});
+
+test("holds everything for as long as told, also what already waits", async () => {
+  const { clock, lane, starts, send } = laneOf();
+  await send();
+  const second = send();
+  lane.hold(2000);
+  clock.skip(1990);
+  await clock.sleep(1);
+  expect(starts).toHaveLength(1);
+  clock.skip(20);
+  await second;
+});
+
+test("never shortens a wait by a hold", async () => {
+  const { clock, lane, starts, send } = laneOf();
+  await send();
+  lane.hold(1);
+  const second = send();
+  clock.skip(490);
+  await clock.sleep(2);
+  expect(starts).toHaveLength(1);
+  clock.skip(20);
+  await second;
+});
+
+test("lets go of a request that is stopped while it waits, and keeps the order of the others", async () => {
+  const { clock, lane, starts, send } = laneOf();
+  const pending = Promise.withResolvers<void>();
+  const first = lane.run(never, () => pending.promise); // connecting: everybody waits
+  const stopping = new AbortController();
+  const second = lane.run(stopping.signal, () => Promise.reject(new Error("it must not be sent")));
+  const third = send();
+  stopping.abort(new Error("why ever"));
+  await expect(second).rejects.toThrow("the poll was stopped");
+  expect(starts).toHaveLength(0);
+  pending.resolve();
+  await first;
+  clock.skip(505);
+  await third;
+});

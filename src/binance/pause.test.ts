@@ -1,0 +1,148 @@
+// How long to be silent: what the exchange may say, and what is made of it.
+import { expect, test } from "vitest";
+import { createWarpClock } from "../../test/support/warp-clock.ts";
+import { complaintIn } from "./errors.ts";
+import { retryAfterMs, stopIn } from "./limits.ts";
+import { createPause } from "./pause.ts";
+
+const NOW = Date.UTC(2026, 10, 21, 12, 0, 0);
+const SECOND = 1000;
+const DAY = 86_400 * SECOND;
+
+test.each([
+  ["0", 0],
+  ["1", SECOND],
+  ["120", 120 * SECOND],
+  [" 7 ", 7 * SECOND],
+  ["2592000", 30 * DAY],
+  ["Sat, 21 Nov 2026 12:01:30 GMT", 90 * SECOND],
+  ["Sat, 21 Nov 2026 11:59:59 GMT", undefined],
+  ["Sat, 21 Nov 2026 12:01:30", undefined],
+  ["2026-11-21T12:01:30Z", undefined],
+  ["Xyz, 99 Qqq 2026 99:99:99 GMT", undefined],
+  ["-1", undefined],
+  ["1.5", undefined],
+  ["1e3", undefined],
+  ["", undefined],
+  ["soon", undefined],
+  ["99999999999999999999", undefined],
+])("reads Retry-After %j", (text, expected) => {
+  expect(retryAfterMs({ "retry-after": text }, NOW)).toBe(expected);
+});
+
+test("reads no Retry-After where there is none, and the first of several", () => {
+  expect(retryAfterMs({}, NOW)).toBeUndefined();
+  expect(retryAfterMs({ "retry-after": ["3", "9"] }, NOW)).toBe(3 * SECOND);
+});
+
+test("measures a date by the answer's own Date, not by a clock that may be wrong", () => {
+  const headers = { "retry-after": "Sat, 21 Nov 2026 12:01:30 GMT", date: "Sat, 21 Nov 2026 12:01:00 GMT" };
+  expect(retryAfterMs(headers, NOW - DAY)).toBe(30 * SECOND);
+});
+
+const banText = (untilMs: number) =>
+  complaintIn({ code: -1003, msg: `Way too much; IP banned until ${untilMs}. Please` });
+const tooMany = complaintIn({ code: -1003, msg: "Too many requests." });
+
+test.each([
+  ["200 without complaint", 200, undefined, undefined],
+  ["429", 429, undefined, { kind: "rate", detail: "HTTP 429", askedMs: undefined }],
+  ["429 with -1003", 429, tooMany, { kind: "rate", detail: "HTTP 429", askedMs: undefined }],
+  ["-1003 with HTTP 200", 200, tooMany, { kind: "rate", detail: "error -1003", askedMs: undefined }],
+  ["418", 418, undefined, { kind: "ban", detail: "HTTP 418", askedMs: undefined }],
+  ["418 with the end in its text", 418, banText(NOW + DAY), { kind: "ban", detail: "HTTP 418", askedMs: DAY }],
+  ["429 with the end of a ban in its text", 429, banText(NOW + 60_000), { kind: "ban", askedMs: 60_000 }],
+  ["418 with an end that is over", 418, banText(NOW - 1), { kind: "ban", askedMs: undefined }],
+  ["403 without complaint", 403, undefined, { kind: "firewall", detail: "HTTP 403 of its firewall" }],
+  ["403 with a complaint about the key", 403, complaintIn({ code: -2015, msg: "" }), undefined],
+  ["403 with -1003", 403, tooMany, { kind: "rate" }],
+  ["another complaint", 400, complaintIn({ code: -1121, msg: "banned until 1793700000000" }), undefined],
+  ["502", 502, undefined, undefined],
+])("sees in %s what it asks for", (_, status, complaint, expected) => {
+  const stop = stopIn(status, {}, complaint, NOW);
+  if (expected === undefined) expect(stop).toBeUndefined();
+  else expect(stop).toMatchObject(expected);
+});
+
+test("takes the later end when Retry-After and the text of a ban differ", () => {
+  const stop = (seconds: string) => stopIn(418, { "retry-after": seconds }, banText(NOW + 60_000), NOW);
+  expect(stop("30")?.askedMs).toBe(60_000);
+  expect(stop("90")?.askedMs).toBe(90_000);
+});
+
+function pauseOf(savedMs?: number) {
+  const clock = createWarpClock();
+  const saved: number[] = [];
+  const pause = createPause({ clock, bans: { load: () => savedMs, save: (ms) => saved.push(ms) } });
+  const leftMs = () => (pause.current()?.failure.untilMs ?? clock.wallMs()) - clock.wallMs();
+  return { clock, pause, saved, leftMs };
+}
+
+test.each([
+  ["rate", 0, 1 * SECOND],
+  ["rate", 999, 1 * SECOND],
+  ["rate", 600 * SECOND, 600 * SECOND],
+  ["rate", 30 * DAY, 600 * SECOND],
+  ["rate", undefined, 5 * SECOND],
+  ["firewall", 1 * SECOND, 60 * SECOND],
+  ["firewall", undefined, 60 * SECOND],
+  ["firewall", 30 * DAY, 600 * SECOND],
+  ["ban", undefined, 120 * SECOND],
+  ["ban", 1, 1 * SECOND],
+  ["ban", 3 * DAY, 3 * DAY],
+  ["ban", 30 * DAY, 3 * DAY],
+] as const)("makes of %s with %s ms a pause of %d ms", (kind, askedMs, expected) => {
+  const { pause, leftMs, saved } = pauseOf();
+  const error = pause.begin({ kind, detail: "", askedMs });
+  expect(error.failure.code).toBe(kind === "ban" ? "banned" : "rate_limited");
+  expect(Math.abs(leftMs() - expected)).toBeLessThan(20);
+  expect(saved).toHaveLength(kind === "ban" ? 1 : 0);
+});
+
+test("is over exactly when it said, and not before", () => {
+  const { clock, pause } = pauseOf();
+  pause.begin({ kind: "rate", detail: "", askedMs: 60 * SECOND });
+  clock.skip(59 * SECOND);
+  expect(pause.current()).toBeDefined();
+  clock.skip(1 * SECOND);
+  expect(pause.current()).toBeUndefined();
+});
+
+test("is never made shorter by a later answer", () => {
+  const { pause, leftMs } = pauseOf();
+  pause.begin({ kind: "ban", detail: "HTTP 418", askedMs: 300 * SECOND });
+  const error = pause.begin({ kind: "rate", detail: "HTTP 429", askedMs: 2 * SECOND });
+  expect(error.failure).toMatchObject({ code: "banned", detail: "HTTP 418" });
+  expect(leftMs()).toBeGreaterThan(299 * SECOND);
+});
+
+test("counts answers to requests that were under way together as one strike", () => {
+  const { clock, pause, leftMs } = pauseOf();
+  const unstated = { kind: "rate", detail: "", askedMs: undefined } as const;
+  for (let i = 0; i < 4; i++) pause.begin(unstated);
+  expect(Math.round(leftMs() / SECOND)).toBe(5);
+  clock.skip(6 * SECOND);
+  pause.begin(unstated);
+  expect(Math.round(leftMs() / SECOND)).toBe(10);
+});
+
+test("stops doubling at ten minutes", () => {
+  const { clock, pause, leftMs } = pauseOf();
+  for (let i = 0; i < 12; i++) {
+    pause.begin({ kind: "rate", detail: "", askedMs: undefined });
+    if (i < 11) clock.skip(601 * SECOND);
+  }
+  expect(Math.round(leftMs() / SECOND)).toBe(600);
+});
+
+test.each([[undefined], [0], [Number.NaN], [Number.POSITIVE_INFINITY], [Date.now() - 1]])(
+  "starts without a pause when %s was kept",
+  (savedMs) => {
+    expect(pauseOf(savedMs).pause.current()).toBeUndefined();
+  },
+);
+
+test("believes no kept ban that is longer than the longest there is", () => {
+  const { leftMs } = pauseOf(Date.now() + 400 * DAY);
+  expect(leftMs()).toBeLessThanOrEqual(3 * DAY);
+});

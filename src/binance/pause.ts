@@ -1,0 +1,73 @@
+// Silence that the exchange asked for. Limits are per IP, so one pause stops every key behind it; asking on during a 429 is what
+// turns it into a ban. A ban is handed to the caller to be kept, because a restart does not lift it.
+import type { Clock } from "../core/ports.ts";
+import { type Backoff, stepMs } from "../lib/backoff.ts";
+import { ExchangeError } from "./errors.ts";
+import type { Stop } from "./limits.ts";
+
+export interface Bans {
+  /** Wall ms until which the address is banned; undefined when none is known. */
+  load(): number | undefined;
+  save(untilMs: number): void;
+}
+
+export interface Pause {
+  /** The failure that every read has now, or undefined when requests may be sent. */
+  current(): ExchangeError | undefined;
+  /** Notes that the exchange asked for silence; returns the failure of the request that it said it to. */
+  begin(stop: Stop): ExchangeError;
+  /** An answer came through: the next pause without a stated length starts short again. */
+  answered(): void;
+}
+
+const OWN_WAIT: Backoff = { firstMs: 5_000, maxMs: 600_000 };
+const LEAST_MS = { rate: 1_000, firewall: 60_000, ban: 1_000 } as const satisfies Record<Stop["kind"], number>;
+const MOST_MS = { rate: 600_000, firewall: 600_000, ban: 3 * 86_400_000 } as const satisfies Record<
+  Stop["kind"],
+  number
+>;
+const UNSTATED_BAN_MS = 120_000; // the shortest ban that Binance documents
+
+export function createPause({ clock, bans }: { readonly clock: Clock; readonly bans: Bans }): Pause {
+  // On the monotonic clock: a wall clock that is set forward must not end a ban early.
+  let untilMonoMs = Number.NEGATIVE_INFINITY;
+  let reason: Pick<Stop, "kind" | "detail"> = { kind: "rate", detail: "" };
+  let strikes = 0;
+
+  const savedMs = bans.load();
+  if (savedMs !== undefined && Number.isFinite(savedMs)) {
+    untilMonoMs = clock.monoMs() + Math.min(savedMs - clock.wallMs(), MOST_MS.ban);
+    reason = { kind: "ban", detail: "HTTP 418, before the restart" };
+  }
+
+  const leftMs = () => untilMonoMs - clock.monoMs();
+  const failure = ({ kind, detail }: typeof reason, waitMs: number): ExchangeError =>
+    new ExchangeError({
+      code: kind === "ban" ? "banned" : "rate_limited",
+      detail,
+      untilMs: Math.round(clock.wallMs() + waitMs),
+    });
+  const waitFor = ({ kind, askedMs }: Stop): number => {
+    const unstatedMs = kind === "ban" ? UNSTATED_BAN_MS : stepMs(OWN_WAIT, strikes);
+    return Math.min(MOST_MS[kind], Math.max(LEAST_MS[kind], askedMs ?? unstatedMs));
+  };
+
+  return {
+    current: () => (leftMs() > 0 ? failure(reason, leftMs()) : undefined),
+    begin(stop) {
+      // Answers to requests that were under way together are one strike, not several.
+      if (leftMs() <= 0) strikes++;
+      const waitMs = waitFor(stop);
+      if (waitMs > leftMs()) {
+        untilMonoMs = clock.monoMs() + waitMs;
+        reason = stop;
+      }
+      const error = failure(reason, leftMs());
+      if (stop.kind === "ban") bans.save(error.failure.untilMs ?? 0);
+      return error;
+    },
+    answered() {
+      strikes = 0;
+    },
+  };
+}

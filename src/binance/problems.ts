@@ -1,0 +1,75 @@
+// The slow look: says which field of an answer did not read and why, in a clause that may be logged and shown. Only asked when
+// something did not read.
+import { parseDecimal } from "../core/decimal.ts";
+import { badResponse } from "./errors.ts";
+import {
+  AMOUNTS,
+  CROSS_DECIMALS,
+  CROSS_FLAGS,
+  isObject,
+  PAIR_DECIMALS,
+  PAIR_FLAGS,
+  type RawBalance,
+  type RawCross,
+  type RawPair,
+  shortText,
+} from "./raw.ts";
+
+// A field that older answers lack is undefined without a problem; observe.ts decides whether a rule needs it.
+const malformed = (path: string, value: unknown, isRead: boolean, expected: string): readonly string[] =>
+  isRead || value === undefined ? [] : [`${path} is ${kindOf(value)}, not ${expected}`];
+
+export function crossProblems(body: RawCross): readonly string[] {
+  const rows = Array.isArray(body.userAssets) ? body.userAssets : undefined;
+  return [
+    ...CROSS_DECIMALS.flatMap((name) => malformedDecimal(name, body[name])),
+    ...CROSS_FLAGS.flatMap((name) => malformedFlag(name, body[name])),
+    ...malformedText("accountType", body.accountType),
+    ...(rows?.flatMap((row, i) => balanceProblems(`userAssets[${i}]`, row)) ?? ["userAssets is missing"]),
+  ];
+}
+
+export function pairProblems(row: RawPair): readonly string[] {
+  return [
+    ...PAIR_DECIMALS.flatMap((name) => malformedDecimal(name, row[name])),
+    ...PAIR_FLAGS.flatMap((name) => malformedFlag(name, row[name])),
+    ...malformedText("marginLevelStatus", row.marginLevelStatus),
+    ...balanceProblems("baseAsset", row.baseAsset),
+    ...balanceProblems("quoteAsset", row.quoteAsset),
+  ];
+}
+
+// Amounts and the asset's name are never optional: without them nobody can say whether there is debt.
+function balanceProblems(path: string, row: unknown): readonly string[] {
+  if (!isObject<RawBalance>(row)) return [`${path} is ${kindOf(row)}, not an object`];
+  return [
+    ...(shortText(row.asset) === undefined ? [`${path}.asset is ${kindOf(row.asset)}, not a short name`] : []),
+    ...AMOUNTS.filter((name) => parseDecimal(row[name]) === undefined).map(
+      (name) => `${path}.${name} is ${kindOf(row[name])}, not a decimal`,
+    ),
+    ...malformedDecimal(`${path}.totalAsset`, row.totalAsset),
+  ];
+}
+
+const malformedDecimal = (path: string, value: unknown) =>
+  malformed(path, value, parseDecimal(value) !== undefined, "a decimal");
+const malformedFlag = (path: string, value: unknown) =>
+  malformed(path, value, typeof value === "boolean", "true or false");
+const malformedText = (path: string, value: unknown) =>
+  malformed(path, value, shortText(value) !== undefined, "a short text");
+
+export const shapeError = (path: string, value: unknown, expected: string) =>
+  badResponse(`${path} is ${kindOf(value)}, not ${expected}`);
+
+const SHOWN_MAX = 40;
+
+/** What a person is told of a value that does not fit: its kind, and of a text the printable start. */
+function kindOf(value: unknown): string {
+  if (value === undefined) return "missing";
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "a list";
+  if (typeof value === "object") return "an object";
+  if (typeof value !== "string") return `the ${typeof value} ${value}`;
+  const shown = value.slice(0, SHOWN_MAX).replaceAll(/[^\x20-\x7e]/g, "?");
+  return value.length > SHOWN_MAX ? `"${shown}…"` : `"${shown}"`;
+}

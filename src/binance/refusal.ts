@@ -1,0 +1,31 @@
+// A key or signature that the exchange refuses does not get better by asking every few seconds: after two refusals in a row the
+// exchange is asked once a minute, and in between every poll gets the same failure without a request. Clears itself.
+import type { Clock, Failure } from "../core/ports.ts";
+
+export interface Refusal {
+  /** The failure to answer with instead of asking; undefined when the exchange may be asked. */
+  current(): Failure | undefined;
+  /** What asking came to; undefined when it succeeded. */
+  note(failure: Failure | undefined): void;
+}
+
+const IN_A_ROW = 2;
+const PROBE_EVERY_MS = 60_000;
+
+export function createRefusal(clock: Clock): Refusal {
+  let last: Failure | undefined;
+  let count = 0;
+  let probeAtMs = 0;
+  return {
+    current() {
+      if (count < IN_A_ROW || clock.monoMs() >= probeAtMs) return undefined;
+      return last;
+    },
+    note(failure) {
+      const isRefused = failure?.code === "rejected_key" || failure?.code === "bad_signature";
+      count = isRefused ? count + 1 : 0;
+      last = failure;
+      probeAtMs = clock.monoMs() + PROBE_EVERY_MS;
+    },
+  };
+}

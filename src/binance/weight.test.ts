@@ -1,0 +1,87 @@
+import { expect, test } from "vitest";
+import { createWarpClock } from "../../test/support/warp-clock.ts";
+import { createServerTime, serverTimeIn } from "./server-time.ts";
+import { createWeightBudget, usedPct } from "./weight.ts";
+
+test.each([
+  [{}, 0],
+  [{ "x-sapi-used-ip-weight-1m": "6000" }, 50],
+  [{ "x-sapi-used-uid-weight-1m": "90000" }, 50],
+  [{ "x-sapi-used-ip-weight-1m": "120", "x-sapi-used-uid-weight-1m": "90000" }, 50],
+  [{ "x-sapi-used-ip-weight-1m": "-5" }, 0],
+  [{ "x-sapi-used-ip-weight-1m": "many" }, 0],
+  [{ "x-sapi-used-ip-weight-1m": "1e9" }, 0],
+])("reads the used share from %j", (headers, pct) => {
+  expect(usedPct(headers)).toBe(pct);
+});
+
+test("waits until the next minute of the exchange's clock, on the spent path only", async () => {
+  const clock = createWarpClock();
+  const serverTime = createServerTime(clock, () => 0);
+  serverTime.set(1_800_000_000_000 + 50_000, clock.monoMs()); // 50 s into a minute
+  const spent: [string, number][] = [];
+  const budget = createWeightBudget({
+    budgetPct: 50,
+    clock,
+    serverTime,
+    onSpent: (path, waitMs) => spent.push([path, Math.round(waitMs / 1000)]),
+  });
+  const { signal } = new AbortController();
+  budget.note("/a", { "x-sapi-used-ip-weight-1m": "5999" });
+  await budget.wait("/a", signal);
+  budget.note("/a", { "x-sapi-used-ip-weight-1m": "6000" });
+  budget.note("/a", { "x-sapi-used-ip-weight-1m": "6010" });
+  expect(spent).toEqual([["/a", 10]]); // said once
+  await budget.wait("/b", signal);
+  let isFree = false;
+  const waiting = budget.wait("/a", signal).then(() => {
+    isFree = true;
+  });
+  clock.skip(9_000);
+  await clock.sleep(1);
+  expect(isFree).toBe(false);
+  clock.skip(1_000);
+  await waiting;
+});
+
+test("lets go of a wait that is stopped", async () => {
+  const clock = createWarpClock();
+  const budget = createWeightBudget({
+    budgetPct: 1,
+    clock,
+    serverTime: createServerTime(clock, () => 0),
+    onSpent: () => undefined,
+  });
+  budget.note("/a", { "x-sapi-used-ip-weight-1m": "120" });
+  const stopping = new AbortController();
+  const waiting = budget.wait("/a", stopping.signal);
+  stopping.abort(new Error("stop"));
+  await expect(waiting).rejects.toThrow("stop");
+});
+
+test("runs the exchange's clock on the monotonic one, whatever the wall clock does", () => {
+  const clock = createWarpClock();
+  const serverTime = createServerTime(clock, () => clock.wallMs());
+  const believed = serverTime.nowMs();
+  expect(Math.abs(believed - clock.wallMs())).toBeLessThan(20);
+  clock.stepWall(-5000);
+  expect(Math.abs(serverTime.nowMs() - clock.wallMs())).toBeLessThan(20); // nothing better is known yet
+  expect(Math.round(serverTime.set(clock.wallMs() + 7000, clock.monoMs()) / 100)).toBe(-70);
+  const before = serverTime.nowMs();
+  clock.stepWall(3_600_000);
+  clock.skip(1000);
+  expect(Math.round((serverTime.nowMs() - before) / 100)).toBe(10);
+});
+
+test.each([
+  [{ serverTime: 1499827319559 }, 1499827319559],
+  [{ serverTime: "1499827319559" }, undefined],
+  [{ serverTime: -1 }, undefined],
+  [{ serverTime: 1.5 }, undefined],
+  [{ serverTime: 1e300 }, undefined],
+  [{}, undefined],
+  [null, undefined],
+  ["1499827319559", undefined],
+])("reads the exchange's time from %j", (body, expected) => {
+  expect(serverTimeIn(body)).toBe(expected);
+});

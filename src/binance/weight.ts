@@ -1,0 +1,50 @@
+// The weight budget of this address. Binance counts it per path and minute and tells it in every answer; when this daemon has used its
+// share of a path, later requests to that path wait for the next minute of the exchange's clock.
+import type { Clock } from "../core/ports.ts";
+import { type Headers, headerText } from "./request.ts";
+import type { ServerTime } from "./server-time.ts";
+
+export interface WeightBudget {
+  note(path: string, headers: Headers): void;
+  /** Resolves when the path may be asked. Rejects when aborted. */
+  wait(path: string, signal: AbortSignal): Promise<void>;
+}
+
+// /sapi counts each path by itself; most are limited per IP, some per user.
+// Source: https://developers.binance.com/docs/margin_trading/general-info
+const LIMITS = [
+  { header: "x-sapi-used-ip-weight-1m", perMinute: 12_000 },
+  { header: "x-sapi-used-uid-weight-1m", perMinute: 180_000 },
+] as const;
+const MINUTE_MS = 60_000;
+
+export interface WeightOptions {
+  readonly budgetPct: number;
+  readonly clock: Clock;
+  readonly serverTime: ServerTime;
+  readonly onSpent: (path: string, waitMs: number) => void;
+}
+
+export function createWeightBudget({ budgetPct, clock, serverTime, onSpent }: WeightOptions): WeightBudget {
+  /** Path → monotonic time at which its next minute begins. */
+  const spentUntil = new Map<string, number>();
+  return {
+    note(path, headers) {
+      if (usedPct(headers) < budgetPct) return;
+      const waitMs = MINUTE_MS - (serverTime.nowMs() % MINUTE_MS);
+      if ((spentUntil.get(path) ?? 0) <= clock.monoMs()) onSpent(path, waitMs);
+      spentUntil.set(path, clock.monoMs() + waitMs);
+    },
+    async wait(path, signal) {
+      const untilMs = spentUntil.get(path);
+      if (untilMs !== undefined && untilMs > clock.monoMs()) await clock.sleep(untilMs - clock.monoMs(), signal);
+    },
+  };
+}
+
+/** Share of the limit that is used, percent; 0 where the answer does not say. */
+export function usedPct(headers: Headers): number {
+  return Math.max(...LIMITS.map(({ header, perMinute }) => (100 * weight(headerText(headers, header))) / perMinute));
+}
+
+const weight = (text: string): number => (/^\d{1,9}$/.test(text) ? Number(text) : 0);

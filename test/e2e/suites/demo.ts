@@ -1,0 +1,18 @@
+// The first thing that a newcomer runs, from the installed package.
+import { type Bench, type Check, expect, indent } from "../harness.ts";
+import { run } from "../programs.ts";
+
+export async function demo(check: Check, { main, folder }: Bench): Promise<void> {
+  await check("margind demo replays the crash, resolves what it opened, and ends by itself", async () => {
+    // Whatever channels the environment names are not this test's to write to.
+    const env = { SLACK_BOT_TOKEN: "", SMTP_URL: "", NO_COLOR: "1" };
+    const { stdout, stderr, tookMs } = await run(process.execPath, [main, "demo"], { cwd: folder, env });
+    expect(stderr === "", `it complained:${indent(stderr)}`);
+    expect(/CRITICAL · main · /.test(stdout), `no critical alert:${indent(stdout)}`);
+    const summary = /Six days in short: .*/.exec(stdout)?.[0];
+    const [, opened, resolved] = /(\d+) alerts? opened, (\d+) resolved/.exec(summary ?? "") ?? [];
+    expect(Number(opened) > 0 && opened === resolved, `summary: ${summary ?? `none${indent(stdout)}`}`);
+    expect(tookMs < 90_000, `it took ${Math.round(tookMs / 1000)} s`);
+    return summary;
+  });
+}

@@ -1,0 +1,109 @@
+// What the daemon does when it cannot see, cannot start or must stop. The real program over real sockets.
+import { describe, expect, test } from "vitest";
+import { closedPort, untilTrue } from "./support/server.ts";
+import { useWorld } from "./support/world.ts";
+
+const world = useWorld();
+
+describe("blindness", () => {
+  test("is told on every channel with the cause, and ends with the first valid answer; nothing resolves meanwhile", async () => {
+    world.now.account.level = 1.24;
+    await using _margind = world.daemon();
+    await untilTrue(() => world.now.slack.posts.length === 1);
+    world.now.account.answer = {
+      status: 502,
+      raw: "<html>bad gateway</html>",
+      headers: { "content-type": "text/html" },
+    };
+    await untilTrue(() => world.now.slack.posts.length === 2);
+    expect(world.texts()[1]).toMatch(/BLIND · main · no valid answer for \d+ s\n/);
+    expect(world.texts()[1]).toContain("cross 1.24 (critical)");
+    world.now.account.answer = undefined;
+    await untilTrue(() => world.now.slack.posts.length === 3);
+    expect(world.texts()[2]).toContain("RESOLVED · main · the data is fresh again");
+    expect(world.texts()[2]).toContain("Still firing: cross 1.24 (critical)");
+  });
+
+  test("comes at once with a ban, which outlives a restart: not one request until its end", async () => {
+    {
+      await using first = world.daemon();
+      await untilTrue(() => world.now.exchange.seen.length > 1);
+      world.now.account.answer = {
+        status: 418,
+        headers: { "retry-after": "3600" },
+        body: { code: -1003, msg: "banned" },
+      };
+      await untilTrue(() => world.now.slack.posts.length === 1);
+      expect(world.texts()[0]).toContain("Binance has banned this address");
+      first.kill("SIGTERM");
+      await first.exited;
+    }
+    world.now.account.answer = undefined;
+    const before = world.now.exchange.seen.length;
+    await using second = world.daemon();
+    await untilTrue(() => second.err().includes("the notifier works"));
+    expect(world.now.exchange.seen.length).toBe(before);
+  });
+});
+
+describe("start", () => {
+  test("a second instance is refused and names the first", async () => {
+    await using first = world.daemon();
+    await untilTrue(() => world.now.exchange.seen.length > 0);
+    const second = await world.run("run");
+    expect(second.code).toBe(1);
+    expect(second.err).toContain(`process ${first.child.pid}`);
+  });
+
+  test("a refused key ends it with exit 1, after the channels were told", async () => {
+    world.writeConfig({ accounts: { main: { apiKey: "wrong", apiSecret: "wrong", poll: "* * * * * *" } } });
+    const { code, err } = await world.run("run");
+    expect(code).toBe(1);
+    expect(err).toContain("Binance refuses every API key");
+    expect(world.texts()[0]).toContain("Binance refuses the API key");
+  });
+
+  test("notifiers that all refuse end it with exit 1", async () => {
+    world.writeConfig({
+      notifiers: {
+        desk: { type: "slack", token: "xoxb-wrong", channel: world.now.slack.channel, apiUrl: world.now.slack.url },
+      },
+    });
+    const { code, err } = await world.run("run");
+    expect(code).toBe(1);
+    expect(err).toContain("Every notifier is refused for good");
+    expect(err).toContain("invalid_auth");
+  });
+
+  test("an exchange and channels out of reach do not keep it from starting; it says so and goes on", async () => {
+    const port = await closedPort();
+    world.writeConfig({
+      exchange: { baseUrl: `http://127.0.0.1:${port}` },
+      notifiers: {
+        mail: {
+          type: "email",
+          url: `smtp://127.0.0.1:${port}`,
+          from: "a@example.com",
+          to: ["b@example.com"],
+          tls: "none",
+        },
+      },
+    });
+    await using margind = world.daemon();
+    await untilTrue(() => margind.err().includes("the notifier does not work now"));
+    await untilTrue(() => margind.err().includes("not delivered"));
+    margind.kill("SIGTERM");
+    expect(await margind.exited).toBe(0);
+  });
+
+  test("SIGTERM ends it within five seconds though a channel hangs", async () => {
+    world.now.slack.script("chat.postMessage", "hang");
+    world.now.account.level = 1.24;
+    await using margind = world.daemon();
+    await untilTrue(() => world.now.slack.requests.some(({ method }) => method === "chat.postMessage"));
+    const before = performance.now();
+    margind.kill("SIGTERM");
+    expect(await margind.exited).toBe(0);
+    expect(performance.now() - before).toBeLessThan(5000);
+  });
+});
