@@ -1,5 +1,5 @@
 // The personal bars of one account: read once an hour, the last good ones on failure, kept over restarts. They hardly ever change,
-// and a poll must never wait for them.
+// and no poll waits for them but the very first of an account.
 import type { Bars, Clock } from "../core/ports.ts";
 import type { Log } from "../lib/log.ts";
 import { parseBars } from "./parse.ts";
@@ -11,6 +11,8 @@ export interface BarsStore {
 
 export interface BarsKeeper {
   current(): Bars;
+  /** Nothing but the defaults is known. */
+  isUnknown(): boolean;
   isDue(): boolean;
   /** `body` is the answer of tradeCoeff, or undefined when there was none. */
   take(body: unknown): void;
@@ -34,15 +36,18 @@ export function createBarsKeeper({ account, store, clock, log }: BarsOptions): B
   const ageMs = kept === undefined ? KEEP_MS : clock.wallMs() - kept.atMs;
   let dueMonoMs = clock.monoMs() + (ageMs >= 0 ? Math.max(0, KEEP_MS - ageMs) : 0);
   let bars = kept?.bars ?? DEFAULT_BARS;
+  let isUnknown = kept === undefined;
 
   return {
     current: () => bars,
+    isUnknown: () => isUnknown,
     isDue: () => clock.monoMs() >= dueMonoMs,
     take(body) {
       const read = parseBars(body);
       dueMonoMs = clock.monoMs() + (read === undefined ? RETRY_MS : KEEP_MS);
       if (read === undefined)
         return log.debug({ account }, "the account's bars cannot be read; the last good ones hold");
+      isUnknown = false;
       if (!isSame(bars, read)) {
         log.info({ account, ...read }, "the account's bars");
         bars = read; // otherwise the very same object: rules work their thresholds out once per object

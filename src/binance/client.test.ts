@@ -61,6 +61,9 @@ function logTo(warnings: string[], notes: string[]): Log {
   return { ...silentLog, warn: to(warnings), debug: to(notes), info: to([]) };
 }
 
+const BARS_3X: Bars = { normalBar: 1.5, marginCallBar: 1.3, forceLiquidationBar: 1.1 };
+const noBars = { load: () => undefined, save: () => undefined };
+
 type Setup = FakeOptions &
   Partial<BinanceOptions> & { readonly account?: Partial<BinanceAccount>; readonly ban?: number };
 
@@ -82,7 +85,8 @@ async function start({ account = {}, ban, script, serverMs, ...options }: Setup 
     clock,
     random: () => 0.01,
     bans: { load: () => ban, save: (untilMs) => bans.push(untilMs) },
-    barsStore: { load: () => undefined, save: (_, bars) => savedBars.push(bars) },
+    // Known, but so old that they are read again after the first poll.
+    barsStore: { load: () => ({ bars: BARS_3X, atMs: 0 }), save: (_, bars) => savedBars.push(bars) },
     onRequest: (info) => requests.push(info),
     log: logTo(warnings, notes),
     ...options,
@@ -636,7 +640,7 @@ test("never answers without asking, even when no symbol is known", async () => {
 // ---------------------------------------------------------------- bars
 
 test("holds the defaults before the first answer, and the kept ones after a restart", async () => {
-  const world = await start();
+  const world = await start({ barsStore: noBars });
   expect(world.exchange.bars()).toEqual({ normalBar: 1.5, marginCallBar: 1.3, forceLiquidationBar: 1.1 });
   const kept = { normalBar: 1.4, marginCallBar: 1.2, forceLiquidationBar: 1.05 };
   const atMs = systemClock.wallMs() - 30 * MINUTE;
@@ -648,6 +652,20 @@ test("holds the defaults before the first answer, and the kept ones after a rest
   next.clock.skip(31 * MINUTE);
   await poll(next.exchange);
   await untilTrue(() => next.server.paths().includes("tradeCoeff"));
+});
+
+test("of an account that it never saw, it reads the bars before anybody judges the level", async () => {
+  const world = await start({ account: { isolated: "all" }, barsStore: noBars });
+  await poll(world.exchange);
+  expect(world.exchange.bars()).toEqual({ normalBar: 1.25, marginCallBar: 1.16, forceLiquidationBar: 1.1 });
+  expect(world.server.seen.slice(0, 3).map(({ path }) => path)).toEqual([CROSS, COEFF, ISOLATED]);
+});
+
+test("waits for those first bars only so long", async () => {
+  const script = ({ path }: { readonly path: string }) => (path === COEFF ? "handled" : undefined);
+  const world = await start({ script, timeoutMs: 60 * SECOND, barsStore: noBars });
+  expect(await poll(world.exchange)).toMatchObject([{ ok: true }]);
+  expect(world.exchange.bars()).toEqual({ normalBar: 1.5, marginCallBar: 1.3, forceLiquidationBar: 1.1 });
 });
 
 test.each([

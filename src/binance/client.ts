@@ -50,6 +50,8 @@ export interface Binance {
 }
 
 const BARS_PATH = "/sapi/v1/margin/tradeCoeff";
+/** How long the first answers wait for the account's bars: with those of 3x, a healthy 5x account would be called critical. */
+const FIRST_BARS_MS = 1_500;
 const SYNC_EVERY_MS = 3_600_000;
 const SYNC_RETRY_MS = 60_000;
 
@@ -97,12 +99,25 @@ function createExchange(account: BinanceAccount, shared: Shared, barsStore: Bars
   const reads = readsOf(account, asker, shared);
   let isFollowingUp = false;
 
+  async function learnBars(signal: AbortSignal): Promise<void> {
+    bars.take(await asker.askOnce(BARS_PATH, [], signal).catch(() => undefined));
+  }
+
+  /** The result, once the bars are known or have had their time. */
+  async function after(learned: Promise<void>, result: Promise<ReadResult>): Promise<ReadResult> {
+    const value = await result;
+    const patience = new AbortController();
+    await Promise.race([learned, clock.sleep(FIRST_BARS_MS, patience.signal).catch(() => undefined)]);
+    patience.abort();
+    return value;
+  }
+
   /** After the reads of a poll, and never in their way: what is read once an hour. */
   async function followUp(results: readonly Promise<ReadResult>[], signal: AbortSignal): Promise<void> {
     const isSeen = (await Promise.all(results)).some(({ ok }) => ok);
     if (!isSeen || isFollowingUp) return;
     isFollowingUp = true;
-    if (bars.isDue()) bars.take(await asker.askOnce(BARS_PATH, [], signal).catch(() => undefined));
+    if (bars.isDue()) await learnBars(signal);
     await sync.ifDue(asker, signal);
     isFollowingUp = false;
   }
@@ -111,7 +126,12 @@ function createExchange(account: BinanceAccount, shared: Shared, barsStore: Bars
     account: account.name,
     bars: bars.current,
     poll(signal) {
-      const results = reads.map((read) => read(signal));
+      const isNew = account.cross && bars.isUnknown() && bars.isDue();
+      const [first, ...others] = reads;
+      const cross = first?.(signal);
+      const learned = isNew ? learnBars(signal) : undefined; // second in the lane
+      const all = [cross ?? [], ...others.map((read) => read(signal))].flat();
+      const results = learned === undefined ? all : all.map((result) => after(learned, result));
       void followUp(results, signal);
       return results;
     },
