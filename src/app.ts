@@ -1,29 +1,27 @@
 // The composition root: config + world → running daemon. The only file, with cli/ and the tests, that knows the adapters.
 // Parts are opened outside-in; when one fails to start, those before it are closed in reverse order.
 import { type Binance, createBinance, type RequestInfo } from "./binance/client.ts";
-import type { AccountConfig, Config } from "./config/config.ts";
-import { endOrphans, type Rulebook } from "./core/advance.ts";
-import { announce } from "./core/announce.ts";
-import { startHealth } from "./core/feed.ts";
+import type { Config } from "./config/config.ts";
+import type { Rulebook } from "./core/advance.ts";
 import type { Locale } from "./core/format.ts";
-import { type Context, symbolOf } from "./core/observe.ts";
 import { severityOf } from "./core/picture.ts";
-import type { AlertId, Clock, Notifier, NotifyError, OutboxRow, ReadResult, Source } from "./core/ports.ts";
+import type { Clock, Notifier, NotifyError, OutboxRow, Subject } from "./core/ports.ts";
 import { compile } from "./core/rules/compile.ts";
-import { OWN_RULES } from "./core/rules/types.ts";
 import type { Store } from "./core/store.ts";
-import { type CycleParts, pass, runCycle } from "./cycle.ts";
+import { runCycle } from "./cycle.ts";
 import { type Deliveries, startDelivery } from "./deliver.ts";
 import { beat } from "./heartbeat.ts";
+import { keepHouse } from "./housekeeping.ts";
 import { type Ledger, openLedger } from "./ledger.ts";
 import type { Log } from "./lib/log.ts";
 import { createNotifier } from "./notify/index.ts";
 import { startSchedule } from "./schedule.ts";
-import { isKeyRefusal, verifyNotifiers } from "./startup.ts";
+import { verifyNotifiers } from "./startup.ts";
 import { makeStateDir } from "./store/database.ts";
 import { banOf, barsOf, instanceOf } from "./store/facts.ts";
 import { type Holder, takeLock } from "./store/lock.ts";
 import { openStore } from "./store/sqlite.ts";
+import { isWatchedSubject, sayOrphans, type Watch, watchOf } from "./watch.ts";
 
 /** What the daemon needs from outside itself. */
 export interface World {
@@ -63,12 +61,9 @@ export class LockedError extends Error {
   }
 }
 
-const TICK_MS = 1000;
 /** An undelivered row older than this stops the heartbeat. */
 const STUCK_MS = 120_000;
 const STOP_GRACE_MS = 3000;
-const KEEP_DELIVERED_MS = 14 * 86_400_000;
-const PRUNE_EVERY_MS = 3_600_000;
 const KEYS_REFUSED = "Binance refuses every API key: see the messages above. Nothing can be watched.";
 
 /** Throws LockedError or StoreError when it cannot start; whatever the network does, it starts. */
@@ -81,16 +76,17 @@ export async function startDaemon(config: Config, world: World): Promise<Daemon>
   const notifiers = openNotifiers(config, world, instance, stack);
   const binance = openExchange(config, world, store);
   stack.defer(() => binance.close());
-  const ledger = openLedger({ store, instance, notifiers, log });
+  const isWatched = (account: string, about: Subject | "isolated") => isWatchedSubject(config, account, about);
+  const ledger = openLedger({ store, instance, notifiers, log, isWatched });
   const book = rulebook(config, log);
 
   const deliveries = startDelivery({ ...world, notifiers, store });
   stack.defer(() => deliveries.stop(STOP_GRACE_MS));
-  deliveries.add(store.pending(0));
+  deliveries.add(rowsToDeliver(store, notifiers, log));
 
   const locale: Locale = { timezone: config.timezone, language: config.language };
   const shared = { ledger, book, clock, locale, deliver: deliveries.add };
-  const watches = config.accounts.map((account) => watchOf(account, binance, shared));
+  const watches = config.accounts.map((account) => watchOf(account, binance.exchange(account), shared));
   deliveries.add(sayOrphans(config, ledger, book, clock.wallMs(), locale));
 
   const refused = Promise.withResolvers<string>();
@@ -106,7 +102,8 @@ export async function startDaemon(config: Config, world: World): Promise<Daemon>
   const trouble = () => troubleOf(config, ledger, deliveries, clock.wallMs());
   await openHttp(config.http, trouble, log, stack);
   const background = (work: Promise<unknown>) => void work.catch((error: unknown) => crash(error, stopping.signal));
-  background(tick(watches, deliveries, store, ledger, clock, stopping.signal));
+  const accounts = watches.map(({ parts }) => parts);
+  background(keepHouse({ accounts, deliveries, store, ledger, clock, log }, stopping.signal));
   background(checkNotifiers(notifiers, watches, log, stopping.signal, refused.resolve));
   const { heartbeat } = config.watchdog;
   if (heartbeat !== undefined) background(beat({ ...heartbeat, clock, log, trouble }, stopping.signal));
@@ -130,6 +127,19 @@ function openState(stateDir: string, { clock, log, pid }: World, stack: AsyncDis
   if (movedTo !== undefined)
     log.error({ movedTo }, "the state was damaged and was moved aside: alerts may be repeated");
   return store;
+}
+
+/** What the last run left. Rows for a channel that the config no longer has go: nobody will ever deliver them. */
+function rowsToDeliver(store: Store, notifiers: readonly Notifier[], log: Log): readonly OutboxRow[] {
+  const isConfigured = ({ notifier, recipient }: OutboxRow) =>
+    notifiers.some(({ name, recipients }) => name === notifier && recipients.includes(recipient));
+  const rows = store.pending(0);
+  for (const row of rows.filter((each) => !isConfigured(each))) {
+    const { notifier, recipient, message } = row;
+    log.warn({ notifier, to: recipient }, `never delivered, its channel is gone from the config: ${message.title}`);
+    store.drop(row.id);
+  }
+  return rows.filter(isConfigured);
 }
 
 function openNotifiers(
@@ -189,100 +199,7 @@ function rulebook(config: Config, log: Log): Rulebook {
   };
 }
 
-// ---------------------------------------------------------------- one account's watch
-
-type Shared = Pick<CycleParts, "ledger" | "book" | "clock" | "locale" | "deliver">;
-
-interface Watch {
-  readonly account: AccountConfig;
-  readonly parts: CycleParts;
-  note(results: readonly ReadResult[]): void;
-  /** Resolves after the first poll. */
-  readonly polled: Promise<void>;
-  /** Blind because the key is refused, and never saw anything since the start. */
-  isRefused(): boolean;
-}
-
-function watchOf(account: AccountConfig, binance: Binance, shared: Shared): Watch {
-  const sources: readonly Source[] = [
-    ...(account.cross ? ["cross" as const] : []),
-    ...(account.isolated === "none" ? [] : ["isolated" as const]),
-  ];
-  const { ledger, book, clock } = shared;
-  for (const source of sources) {
-    const okAtMs = ledger.snapshot(account.name)?.okAtMs[source] ?? null;
-    ledger.setHealth(account.name, startHealth(source, clock.monoMs(), okAtMs));
-  }
-  const fields = (on: Source) => new Set(book.rules.filter((rule) => rule.on === on).map(({ field }) => field));
-  const used: Context["used"] = { cross: fields("cross"), isolated: fields("isolated") };
-  const polled = Promise.withResolvers<void>();
-  let hasSeen = false;
-  let last: readonly ReadResult[] = [];
-  return {
-    account,
-    parts: { ...shared, exchange: binance.exchange(account), sources, used },
-    polled: polled.promise,
-    note(results) {
-      last = results;
-      hasSeen ||= results.some(({ ok }) => ok);
-      polled.resolve();
-    },
-    isRefused: () =>
-      !hasSeen &&
-      last.length > 0 &&
-      last.every(isKeyRefusal) &&
-      severityOf(ledger.states, account.name, "feed") !== null,
-  };
-}
-
-/** Alerts whose rule, account or subject is no longer watched end as such, and people are told. */
-function sayOrphans(
-  config: Config,
-  ledger: Ledger,
-  book: Rulebook,
-  nowMs: number,
-  locale: Locale,
-): readonly OutboxRow[] {
-  const accounts = new Map(config.accounts.map((account) => [account.name, account]));
-  const rules = new Map(book.rules.map((rule) => [rule.id, rule]));
-  const isWatched = ({ account, subject, rule }: AlertId): boolean => {
-    const watched = accounts.get(account);
-    if (watched === undefined) return false;
-    if (subject === "cross" && !watched.cross) return false;
-    if (subject.startsWith("isolated ")) {
-      const { isolated } = watched;
-      if (isolated === "none" || (isolated !== "all" && !isolated.includes(symbolOf(subject)))) return false;
-    }
-    return OWN_RULES.some((own) => own === rule) || (rules.get(rule)?.coversSubject(subject) ?? false);
-  };
-  const { changes, situations } = endOrphans(ledger.alerts(), isWatched, nowMs);
-  return ledger.commit(announce(changes, situations, { book, states: ledger.states, nowMs, locale }), undefined, nowMs);
-}
-
 // ---------------------------------------------------------------- in the background
-
-/** Once a second: is anybody blind, did another process add a row, is there something old to drop? */
-async function tick(
-  watches: readonly Watch[],
-  deliveries: Deliveries,
-  store: Store,
-  ledger: Ledger,
-  clock: Clock,
-  signal: AbortSignal,
-): Promise<void> {
-  let version = store.dataVersion();
-  let prunedAtMs = Number.NEGATIVE_INFINITY;
-  for (;;) {
-    await clock.sleep(TICK_MS, signal);
-    for (const { parts } of watches) pass(parts, []);
-    const now = store.dataVersion();
-    if (now !== version) deliveries.add(store.pending(deliveries.lastId()));
-    version = now;
-    if (clock.monoMs() - prunedAtMs < PRUNE_EVERY_MS) continue;
-    prunedAtMs = clock.monoMs();
-    store.prune(clock.wallMs() - KEEP_DELIVERED_MS, ledger.neededKeys());
-  }
-}
 
 async function checkNotifiers(
   notifiers: readonly Notifier[],

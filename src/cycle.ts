@@ -1,12 +1,12 @@
 // One pass over an account: read → observe → rules → lifecycle → commit → deliver. Start reading here.
 // A failed or invalid answer changes no alert; it only lets the staleness clock run, and the watchdog makes the same pass once a
 // second with nothing read, so that silence is noticed too.
-import { type Advance, advance, advanceOwn, type Rulebook } from "./core/advance.ts";
+import { type Advance, advance, advanceOwn, applied, type Rulebook, type States } from "./core/advance.ts";
 import { announce } from "./core/announce.ts";
 import { blindness, noteFailure, noteInvalid, noteValid, startHealth } from "./core/feed.ts";
 import type { Locale } from "./core/format.ts";
 import { type Context, type Observation, observeCross, observeIsolated } from "./core/observe.ts";
-import { pictureOf, severityOf } from "./core/picture.ts";
+import { pictureOf, withSeverities } from "./core/picture.ts";
 import type { Clock, Exchange, OutboxRow, ReadResult, Source } from "./core/ports.ts";
 import type { Known } from "./core/situation.ts";
 import type { Ledger } from "./ledger.ts";
@@ -41,12 +41,14 @@ export async function runCycle(parts: CycleParts, signal: AbortSignal): Promise<
 export function pass(parts: CycleParts, results: readonly ReadResult[]): void {
   const { exchange, ledger, book, clock, locale } = parts;
   const nowMs = clock.wallMs();
+  const { account } = exchange;
   const observations = results.flatMap((result) => take(parts, result));
-  const snapshot = results.length === 0 ? undefined : pictureOf(exchange.account, ledger, observations, results);
-  const known = (_account: string, subject: string) =>
-    ledger.snapshot(exchange.account)?.known.find((item) => item.subject === subject);
-  const scene = { states: ledger.states, book, bars: exchange.bars(), nowMs, known };
-  const moved = [advance(observations, scene), watch(parts, snapshot?.known, nowMs)];
+  const before = ledger.snapshot(account);
+  const known = (_account: string, subject: string) => before?.known.find((item) => item.subject === subject);
+  const seen = advance(observations, { states: ledger.states, book, bars: exchange.bars(), nowMs, known });
+  const states = applied(ledger.states, seen.changes);
+  const snapshot = results.length === 0 ? undefined : pictureOf({ account, before, states, observations, results });
+  const moved = [seen, watch(parts, snapshot?.known ?? before?.known ?? [], states, nowMs)];
   const changes = moved.flatMap((part) => part.changes);
   const situations = moved.flatMap((part) => part.situations);
   const announcement = announce(changes, situations, { book, states: ledger.states, nowMs, locale });
@@ -78,19 +80,16 @@ function take({ exchange, ledger, used, clock }: CycleParts, result: ReadResult)
 /** The feed's own alert: are we blind? */
 function watch(
   { exchange, sources, ledger, book, clock }: CycleParts,
-  seen: readonly Known[] | undefined,
+  known: readonly Known[],
+  states: States,
   nowMs: number,
 ): Advance {
   const { account } = exchange;
   const healths = sources.flatMap((source) => ledger.health(account, source) ?? []);
   const blind = blindness(healths, clock.monoMs(), book.maxGapMs);
-  const known = (seen ?? ledger.snapshot(account)?.known ?? []).map((item) => ({
-    ...item,
-    severity: severityOf(ledger.states, account, item.subject),
-  }));
   const id = { account, subject: "feed", rule: "blind" } as const;
-  const facts = { about: "blind", blindness: blind, known } as const;
-  return advanceOwn(id, blind === undefined ? null : "critical", facts, { states: ledger.states, book, nowMs });
+  const facts = { about: "blind", blindness: blind, known: withSeverities(known, states, account) } as const;
+  return advanceOwn(id, blind === undefined ? null : "critical", facts, { states, book, nowMs });
 }
 
 /** Groups promises as they settle: each group is what came within TOGETHER_MS of its predecessor. */

@@ -17,10 +17,8 @@ export interface DeliveryParts {
 }
 
 export interface Deliveries {
-  /** Rows that were just committed, in order. */
+  /** Undelivered rows, in order. One that was added before is not added again. */
   add(rows: readonly OutboxRow[]): void;
-  /** The highest row id that was added: rows after it come from another process. */
-  lastId(): number;
   /** Undelivered rows: how many, and since when the oldest waits (wall ms). */
   backlog(): { readonly count: number; readonly oldestAtMs: number | undefined };
   /** Resolves when nothing is waiting. */
@@ -45,12 +43,13 @@ export function startDelivery(parts: DeliveryParts): Deliveries {
   const workers = parts.notifiers.flatMap((notifier) =>
     notifier.recipients.map((recipient) => startWorker(notifier, recipient, parts, stopping.signal, cutting.signal)),
   );
-  let lastId = 0;
+  const added = new Set<number>();
   const find = (row: OutboxRow) => workers.find((worker) => worker.takes(row));
   return {
     add(rows) {
       for (const row of rows) {
-        lastId = Math.max(lastId, row.id);
+        if (added.has(row.id)) continue;
+        added.add(row.id);
         const worker = find(row);
         if (worker === undefined)
           parts.log.warn(
@@ -60,7 +59,6 @@ export function startDelivery(parts: DeliveryParts): Deliveries {
         else worker.add(row);
       }
     },
-    lastId: () => lastId,
     backlog() {
       const waiting = workers.flatMap((worker) => worker.waiting());
       const oldestAtMs =
@@ -181,9 +179,9 @@ async function sendOnce(
 ): Promise<NotifyError | undefined> {
   const { row } = item;
   const about = { notifier: notifier.name, to: recipient, row: row.id, attempt: item.failures + 1 };
-  const deadline = AbortSignal.any([cutting, AbortSignal.timeout(ATTEMPT_DEADLINE_MS)]);
   try {
-    const receipt = await notifier.send(deliveryOf(item, recipient, store), deadline);
+    const send = (signal: AbortSignal) => notifier.send(deliveryOf(item, recipient, store), signal);
+    const receipt = await withDeadline(send, clock, cutting);
     keep(log, () => store.settle(row.id, { kind: "delivered", atMs: clock.wallMs(), receipt }));
     log.info(about, `delivered: ${row.message.title}`);
     return undefined;
@@ -194,6 +192,25 @@ async function sendOnce(
     keep(log, () => store.settle(row.id, { kind: "failed", error: failure.message }));
     log[failure.kind === "refused" ? "error" : "warn"](about, `not delivered (${failure.kind}): ${failure.message}`);
     return failure;
+  }
+}
+
+/** An attempt ends when it is cut off or its time is over, also when the adapter does not heed its signal. */
+async function withDeadline<T>(
+  attempt: (signal: AbortSignal) => Promise<T>,
+  clock: Clock,
+  cutting: AbortSignal,
+): Promise<T> {
+  const [late, done] = [new AbortController(), new AbortController()];
+  const timeout = clock.sleep(ATTEMPT_DEADLINE_MS, AbortSignal.any([cutting, done.signal])).then(() => {
+    const error = new NotifyError("ambiguous", `no outcome within ${ATTEMPT_DEADLINE_MS / 1000} s`);
+    late.abort(error);
+    throw error;
+  });
+  try {
+    return await Promise.race([attempt(AbortSignal.any([cutting, late.signal])), timeout]);
+  } finally {
+    done.abort();
   }
 }
 
@@ -240,9 +257,10 @@ function backOff(
 }
 
 function waitMs(failures: number, kind: NotifyError["kind"], random: () => number): number {
-  const isLong = failures > QUICK_ATTEMPTS;
-  const backoff = kind === "refused" ? REFUSED : isLong ? SLOW : QUICK;
-  return Math.max(LEAST_WAIT_MS, fullJitterMs(backoff, isLong ? failures - QUICK_ATTEMPTS : failures, random));
+  const jittered = (backoff: Backoff, attempt: number) =>
+    Math.max(LEAST_WAIT_MS, fullJitterMs(backoff, attempt, random));
+  if (kind === "refused") return jittered(REFUSED, failures);
+  return failures > QUICK_ATTEMPTS ? jittered(SLOW, failures - QUICK_ATTEMPTS) : jittered(QUICK, failures);
 }
 
 // The message is out; a disk that cannot record it costs a duplicate after the next start, and nothing else.

@@ -5,7 +5,7 @@ import { type AlertChange, type States, stateKey } from "./core/advance.ts";
 import { type Announcement, alertIdOf, alertKey, type Notification } from "./core/announce.ts";
 import type { SourceHealth } from "./core/feed.ts";
 import type { AlertState } from "./core/lifecycle.ts";
-import { type NewRow, type Notifier, type OutboxRow, type Source, StoreError } from "./core/ports.ts";
+import { type NewRow, type Notifier, type OutboxRow, type Source, StoreError, type Subject } from "./core/ports.ts";
 import type { Snapshot, Store } from "./core/store.ts";
 import type { Log } from "./lib/log.ts";
 
@@ -32,12 +32,14 @@ export interface LedgerParts {
   readonly instance: string;
   readonly notifiers: readonly Pick<Notifier, "name" | "recipients">[];
   readonly log: Log;
+  /** Does the config cover this subject, or a kind of them, of this account? */
+  isWatched(account: string, about: Subject | "isolated"): boolean;
 }
 
-export function openLedger({ store, instance, notifiers, log }: LedgerParts): Ledger {
+export function openLedger({ store, instance, notifiers, log, isWatched }: LedgerParts): Ledger {
   const states = new Map<string, Map<string, AlertState>>();
   const health = new Map<string, SourceHealth>();
-  const snapshots = new Map(store.snapshots().map((snapshot) => [snapshot.account, snapshot]));
+  const snapshots = new Map(stillWatched(store, isWatched).map((snapshot) => [snapshot.account, snapshot]));
   const unsaved = new Map<string, AlertChange>();
   let failingSinceMs: number | undefined;
   let lastVolatileId = 0;
@@ -104,6 +106,21 @@ export function openLedger({ store, instance, notifiers, log }: LedgerParts): Le
     },
     storeFailingSinceMs: () => failingSinceMs,
   };
+}
+
+/** What the store knows of accounts and subjects that the config still covers. The rest would look like data that grows old. */
+function stillWatched(store: Store, isWatched: LedgerParts["isWatched"]): readonly Snapshot[] {
+  return store.snapshots().flatMap((snapshot) => {
+    const { account, okAtMs } = snapshot;
+    if (!isWatched(account, "feed")) {
+      store.forget(account);
+      return [];
+    }
+    const known = snapshot.known.filter(({ subject }) => isWatched(account, subject));
+    const cross = isWatched(account, "cross") ? okAtMs.cross : null;
+    const isolated = isWatched(account, "isolated") ? okAtMs.isolated : null;
+    return [{ ...snapshot, known, okAtMs: { cross, isolated } }];
+  });
 }
 
 function listStates(states: States): AlertChange[] {

@@ -27,7 +27,10 @@ export function startSchedule({ name, expression, log, run }: ScheduleParts): Sc
       return log.debug({ account: name }, "the poll before is still running: this one is skipped");
     running = run()
       .catch((error: unknown) =>
-        log.error({ account: name, error }, "a poll failed in an unforeseen way; the next one follows"),
+        log.error(
+          { account: name, error, stack: error instanceof Error ? error.stack : undefined },
+          "a poll failed in an unforeseen way; the next one follows",
+        ),
       )
       .finally(() => {
         running = undefined;

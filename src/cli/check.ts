@@ -45,19 +45,17 @@ function accountLines({ name, cross, isolated, poll }: AccountConfig, { timezone
 function ruleLines(rule: RuleConfig): string[] {
   const { id, on, field, symbols, ladder, hysteresisPct, forMs, clearAfterMs } = rule;
   const which = on === "cross" ? "cross" : `isolated ${symbols === "all" ? "pairs, all" : symbols.join(", ")}`;
+  const when = ladder.kind === "is" ? "when" : ladder.kind;
   const rungs = SEVERITIES.flatMap((severity) => {
     const rung = ladder.rungs[severity];
-    return rung === undefined ? [] : [`${severity} ${Array.isArray(rung) ? rung.join(" or ") : thresholdText(rung)}`];
+    return rung === undefined ? [] : [`${severity} ${when} ${thresholdText(rung)}`];
   });
   const times = [
     ladder.kind === "is" ? "" : `left when ${hysteresisPct} % past it`,
     forMs === 0 ? "opens at once" : `opens after ${duration(forMs, "en")}`,
     clearAfterMs === 0 ? "clears at once" : `clears after ${duration(clearAfterMs, "en")}`,
   ];
-  return [
-    `  ${id}: ${which}, ${field} ${ladder.kind} ${rungs.join(", ")}`,
-    `    ${times.filter((part) => part !== "").join(", ")}`,
-  ];
+  return [`  ${id}: ${which}, ${field}: ${rungs.join(", ")}`, `    ${times.filter((part) => part !== "").join(", ")}`];
 }
 
 function thresholdText(threshold: Threshold | readonly (string | boolean)[]): string {

@@ -276,7 +276,7 @@ const accounts: readonly Case[] = [
     name: "types and lists",
     yaml: `accounts:\n  main: { apiKey: "a b", apiSecret: 5, poll: [1], cross: on, isolated: [btc, ETHUSDT, ETHUSDT] }\n${NOTIFIERS}`,
     lines: [
-      "2:19: accounts.main.apiKey: must not hold spaces or line ends",
+      "2:19: accounts.main.apiKey: must hold only ASCII letters, digits and signs, no spaces or line ends",
       "2:37: accounts.main.apiSecret: expected text, not a number: put it in quotes",
       "2:46: accounts.main.poll: expected text, not a list",
       "2:58: accounts.main.cross: expected true or false",

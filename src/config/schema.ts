@@ -53,7 +53,11 @@ const exchange = z.strictObject({
     .prefault(50),
 });
 
-const keyText = secretText().refine((secret) => /^\S+$/.test(secret.reveal()), "must not hold spaces or line ends");
+// An HTTP header carries it, and no key of Binance's holds anything else.
+const keyText = secretText().refine(
+  (secret) => /^[\x21-\x7e]+$/.test(secret.reveal()),
+  "must hold only ASCII letters, digits and signs, no spaces or line ends",
+);
 
 const account = z.strictObject({
   apiKey: keyText.describe("API key with the right to read margin accounts, and no other right."),

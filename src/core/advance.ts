@@ -47,6 +47,22 @@ export function stateKey(account: string, subject: Subject): string {
   return `${account}|${subject}`;
 }
 
+/** The states after these changes; what did not change is shared. */
+export function applied(states: States, changes: readonly AlertChange[]): States {
+  if (changes.length === 0) return states;
+  const after = new Map(states);
+  const copied = new Map<string, Map<string, AlertState>>();
+  for (const { id, state } of changes) {
+    const key = stateKey(id.account, id.subject);
+    const rules = copied.get(key) ?? new Map(states.get(key));
+    copied.set(key, rules);
+    after.set(key, rules);
+    if (state === undefined) rules.delete(id.rule);
+    else rules.set(id.rule, state);
+  }
+  return after;
+}
+
 /** One cycle. Observations that are INVALID change nothing. */
 export function advance(observations: readonly Observation[], scene: Scene): Advance {
   const changes: AlertChange[] = [];
@@ -141,7 +157,8 @@ function* ownOutcomes(
   const isMissing = observation.class === "MISSING";
   const gone = states?.get("position-gone");
   if (isMissing || gone !== undefined) {
-    const facts: Facts = { about: "gone", last: known(account, subject), isBack: !isMissing };
+    const back = isMissing ? undefined : observation.hasDebt ? "with debt" : "without debt";
+    const facts: Facts = { about: "gone", last: known(account, subject), back };
     const id: AlertId = { account, subject, rule: "position-gone" };
     yield ownOutcome(id, isMissing ? "critical" : null, facts, gone, nowMs, book);
   }

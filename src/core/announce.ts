@@ -2,7 +2,7 @@
 // Also decides which living messages are brought up to date. Pure: the caller turns a notification into outbox rows.
 import type { AlertChange, Rulebook, States } from "./advance.ts";
 import type { Locale } from "./format.ts";
-import { type AlertState, type Firing, rank, type Thread } from "./lifecycle.ts";
+import { type AlertState, type Firing, rank, shortId, type Thread } from "./lifecycle.ts";
 import { compose, conversation, isOver, section, standing } from "./message.ts";
 import type { AlertId, Message } from "./ports.ts";
 import { routeOf } from "./route.ts";
@@ -83,11 +83,11 @@ function notificationFor(
   { states, nowMs, locale }: Audience,
 ): Notification {
   const account = situations[0]?.id.account ?? "";
-  const id = `${notifier}:${situations.map(transitionId).join(",")}`;
+  const id = notificationId(notifier, situations);
   const known = situations.map(({ transition }) => transition.state.threads[notifier]);
   const root = commonRoot(known);
   const subject = root?.subject ?? conversation(situations, locale.language);
-  const fresh: Thread = { root: id, subject, size: situations.length };
+  const fresh: Thread = { root: id, subject, size: known.filter((thread) => thread === undefined).length };
   for (const situation of situations) {
     const thread = situation.transition.state.threads[notifier] ?? fresh;
     const key = alertKey(situation.id);
@@ -160,7 +160,8 @@ function withThreads({ id, state }: AlertChange, threads: ReadonlyMap<string, Re
 
 /** The id behind a `stateKey` and a rule. */
 export function alertIdOf(key: string, rule: string): AlertId | undefined {
-  const [account = "", subject = ""] = key.split("|");
+  const at = key.indexOf("|"); // names of accounts have no such sign; who knows of symbols
+  const [account, subject] = [key.slice(0, at), key.slice(at + 1)];
   return isSubject(subject) ? { account, subject, rule } : undefined;
 }
 
@@ -171,3 +172,10 @@ export function isSubject(text: string): text is AlertId["subject"] {
 export const alertKey = ({ account, subject, rule }: AlertId): string => `${account}|${subject}|${rule}`;
 const incidentKey = ({ id, transition }: Situation): string => `${alertKey(id)}@${transition.state.openedAtMs}`;
 const transitionId = (situation: Situation): string => `${incidentKey(situation)}#${situation.transition.state.seq}`;
+
+// A transition is told to a notifier once, so its first one names a notification. The rest only as a sum: every alert keeps the id
+// of its conversation, and in a crash hundreds of pairs move at once.
+function notificationId(notifier: string, situations: readonly Situation[]): string {
+  const [first = "", ...rest] = situations.map(transitionId);
+  return rest.length === 0 ? `${notifier}:${first}` : `${notifier}:${first}+${rest.length}~${shortId(rest.join(","))}`;
+}

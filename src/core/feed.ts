@@ -11,7 +11,7 @@ export interface SourceHealth {
   readonly okAtMs: number | null;
   /** A valid answer came since the start. */
   readonly hasSeen: boolean;
-  /** Failed reads since then. */
+  /** Reads in a row that failed in this same way. */
   readonly failures: number;
   readonly failure: Failure | null;
   /** A valid answer in which something that a rule needs was missing or malformed. */
@@ -20,6 +20,8 @@ export interface SourceHealth {
 
 export interface Blindness {
   readonly source: Source;
+  /** All sources that give no valid answer; `source` is the one whose failure says most. */
+  readonly sources: readonly Source[];
   /** How long there has been no valid answer. */
   readonly silentMs: number;
   readonly lastOkAtMs: number | null;
@@ -36,11 +38,12 @@ export function noteValid(health: SourceHealth, monoMs: number, atMs: number): S
 }
 
 export function noteFailure(health: SourceHealth, failure: Failure): SourceHealth {
-  return { ...health, failures: health.failures + 1, failure, invalid: null };
+  const isSame = health.failure?.code === failure.code;
+  return { ...health, failures: isSame ? health.failures + 1 : 1, failure, invalid: null };
 }
 
 export function noteInvalid(health: SourceHealth, text: string): SourceHealth {
-  return { ...health, failures: health.failures + 1, failure: null, invalid: text };
+  return { ...health, failures: 0, failure: null, invalid: text };
 }
 
 /** The worst blindness of an account's sources, or undefined while all of them are seen well enough. */
@@ -49,16 +52,14 @@ export function blindness(
   monoMs: number,
   staleAfterMs: number,
 ): Blindness | undefined {
-  const blind = sources
-    .filter((health) => monoMs - health.okMonoMs > staleAfterMs || isHopeless(health))
-    .map(({ source, okMonoMs, okAtMs, failure, invalid }) => ({
-      source,
-      silentMs: monoMs - okMonoMs,
-      lastOkAtMs: okAtMs,
-      failure,
-      invalid,
-    }));
-  return blind.sort((a, b) => Number(b.failure !== null) - Number(a.failure !== null) || b.silentMs - a.silentMs)[0];
+  const blind = sources.filter((health) => monoMs - health.okMonoMs > staleAfterMs || isHopeless(health));
+  const [worst] = blind.sort(
+    (a, b) => Number(b.failure !== null) - Number(a.failure !== null) || a.okMonoMs - b.okMonoMs,
+  );
+  if (worst === undefined) return undefined;
+  const { source, okMonoMs, okAtMs, failure, invalid } = worst;
+  const silentMs = monoMs - okMonoMs;
+  return { source, sources: blind.map((each) => each.source), silentMs, lastOkAtMs: okAtMs, failure, invalid };
 }
 
 // Some failures will not pass by themselves within staleAfter, so waiting for it would only lose time: a ban, a signature that

@@ -8,18 +8,21 @@ export interface Locale {
   readonly language: Language;
 }
 
-/** A margin level, two decimals; four when two would hide on which side of `beside` it lies (1.2999 below 1.30). */
+/** A margin level, two decimals; more when two would put it on the other side of `beside` (1.2999, below 1.30). */
 export function level(value: number, beside?: number): string {
-  if (value >= 999) return "999";
-  const short = value.toFixed(2);
-  return beside !== undefined && value !== beside && short === beside.toFixed(2) ? value.toFixed(4) : short;
+  return value >= 999 ? "999" : sided(value, 2, beside);
 }
 
-/** A share, one decimal: "11.3". Two when one would hide on which side of `beside` it lies. */
+/** A share, one decimal: "11.3". More when one would put it on the other side of `beside` (2.97, below 3). */
 export function percent(value: number, beside?: number): string {
-  const short = value.toFixed(1);
-  if (beside === undefined || value === beside || short !== beside.toFixed(1)) return plainZero(short);
-  return value.toFixed(3);
+  return sided(value, 1, beside);
+}
+
+/** A limit that somebody set: at least these decimals, and every digit that it has. "1.30", "1.365", "2.25". */
+export function limit(value: number, decimals: number): string {
+  const [whole = "0", rest = ""] = value.toFixed(LIMIT_DECIMALS).split(".");
+  const kept = rest.replace(/0+$/, "").padEnd(decimals, "0");
+  return kept === "" ? thousands(whole) : `${thousands(whole)}.${kept}`;
 }
 
 /** An amount that must suffice: rounded up to what is shown. "11,700", "1,333.34", "0.02143". */
@@ -29,16 +32,20 @@ export function amountUp(value: number): string {
   return grouped(Math.ceil(value / unit - 1e-6) * unit, decimals);
 }
 
-/** A price: "4,812.20", "0.51628". */
+/** A price, five digits and at least two decimals: "4,812.20", "1.0449", "0.51629". */
 export function price(value: number): string {
-  return grouped(value, value >= 1 ? 2 : significant(value));
+  const places = value > 0 ? 4 - Math.floor(Math.log10(value)) : 2;
+  return grouped(value, Math.min(PRICE_DECIMALS, Math.max(2, places)));
 }
 
-/** Any other number, as short as it can be without losing what matters. */
-export function plain(value: number): string {
-  return grouped(value, decimalsFor(value));
+/** Any other number, as short as it can be without losing what matters, or on which side of `beside` it lies. */
+export function plain(value: number, beside?: number): string {
+  return grouped(value, decimalsFor(value), beside);
 }
 
+/** Thresholds are worked out to ten places: see `tidy` in rules/compile.ts. */
+const LIMIT_DECIMALS = 10;
+const PRICE_DECIMALS = 10;
 const DAY_S = 86_400;
 const PARTS: Readonly<Record<Language, readonly [string, string, string, string]>> = {
   en: [" d", " h", " min", " s"],
@@ -119,10 +126,22 @@ function significant(size: number): number {
   return size === 0 ? 0 : Math.min(8, 3 - Math.floor(Math.log10(size)));
 }
 
-function grouped(value: number, decimals: number): string {
-  const [whole = "0", rest] = value.toFixed(decimals).split(".");
-  const groupedWhole = whole.replace(/\B(?=(\d{3})+$)/g, ",");
-  return rest === undefined || /^0+$/.test(rest) ? groupedWhole : `${groupedWhole}.${rest}`;
+/** With the fewest decimals, at least these, that leave the number on its side of `beside`: what is read must be true. */
+function sided(value: number, decimals: number, beside: number | undefined): string {
+  const side = Math.sign(value - (beside ?? value));
+  const isTrue = (text: string) => beside === undefined || Math.sign(Number(text) - beside) === side;
+  for (let more = decimals; more < LIMIT_DECIMALS; more++) {
+    const text = value.toFixed(more);
+    if (isTrue(text)) return plainZero(text);
+  }
+  return value.toFixed(LIMIT_DECIMALS);
 }
 
-const plainZero = (text: string): string => (text === "-0.0" ? "0.0" : text);
+function grouped(value: number, decimals: number, beside?: number): string {
+  const [whole = "0", rest] = sided(value, decimals, beside).split(".");
+  return rest === undefined || /^0+$/.test(rest) ? thousands(whole) : `${thousands(whole)}.${rest}`;
+}
+
+const thousands = (whole: string): string => whole.replace(/\B(?=(\d{3})+$)/g, ",");
+
+const plainZero = (text: string): string => (Number(text) === 0 ? text.replace("-", "") : text);

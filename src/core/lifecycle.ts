@@ -31,7 +31,7 @@ export interface Thread {
   readonly root: string;
   /** The e-mail subject of the conversation. */
   readonly subject: string;
-  /** How many incidents its first message told of. */
+  /** How many incidents began in its first message. */
   readonly size: number;
 }
 
@@ -158,7 +158,8 @@ function fire(before: Firing, reading: Reading, policy: Policy): Step {
   // Off the rung. The way down leads to the highest rung seen since it was left, and counts only observed time.
   const to = rank(held) > rank(before.clearing?.to ?? null) ? held : (before.clearing?.to ?? null);
   const clearing = { to, observedMs: before.clearing === null ? 0 : before.clearing.observedMs + observedMs };
-  if (clearing.observedMs < policy.clearAfterMs) return remind({ ...now, clearing }, policy, atMs);
+  // No reminders meanwhile: "still" would be wrong of a value that is off the rung.
+  if (clearing.observedMs < policy.clearAfterMs) return { state: { ...now, clearing }, transition: undefined };
   if (to !== null) return move({ ...now, clearing: null }, "lowered", to, atMs);
   const last = { ...now, seq: now.seq + 1, clearing: null };
   return {

@@ -3,17 +3,27 @@
 import type { Blindness } from "./feed.ts";
 import * as format from "./format.ts";
 import type { Firing } from "./lifecycle.ts";
-import { isLong, symbolOf } from "./observe.ts";
+import { crossDistancePct, isLong, type Observation, sourceOf, symbolOf } from "./observe.ts";
 import { type AlertId, type Message, type PairAnswer, SEVERITIES, type Section, type Severity } from "./ports.ts";
 import { crossRemedies, pairRemedies, type Remedies } from "./remedy.ts";
 import type { FieldInfo, FieldName } from "./rules/fields.ts";
 import { fieldInfo } from "./rules/fields.ts";
-import type { FieldFacts, Known, Situation } from "./situation.ts";
+import type { Facts, FieldFacts, Known, Situation } from "./situation.ts";
 import { en, type Words } from "./words/en.ts";
 import { zh } from "./words/zh.ts";
 
-/** Distance in percent that an isolated pair's remedies lead back to when no rule names one. */
+/** Distance in percent that an isolated pair's remedies lead back to when no rule names one: at least this, … */
 const DISTANCE_TARGET_PCT = 10;
+/** … and a quarter more than it has, in steps that people can say. */
+const DISTANCE_GAIN = 1.25;
+const DISTANCE_STEP_PCT = 5;
+
+type GoneFacts = Extract<Facts, { about: "gone" }>;
+
+/** Subjects that a blind message lists. */
+const LAST_SEEN_MAX = 5;
+/** A time within this needs no date. */
+const TODAY_MS = 12 * 3_600_000;
 
 const WORDS: Readonly<Record<format.Language, Words>> = { en, "zh-CN": zh };
 
@@ -73,7 +83,7 @@ function headline({ id, transition, facts }: Situation, nowMs: number, { languag
       return head(`${subject}: ${problem.kind === "not_opened" ? words.notOpened : words.notCreated}`);
     }
     case "gone":
-      return head(`${subject}: ${facts.isBack ? words.goneBack : words.gone}`);
+      return head(`${subject}: ${facts.back === undefined ? words.gone : words.goneBack}`);
     case "removed":
       return head(`${subject} ${words.removed(facts.field ?? id.rule)}`);
   }
@@ -95,13 +105,13 @@ function fieldHeadline(
 ): string {
   const { field, observation, verdict } = facts;
   const raw = verdict?.value ?? observation.values[field];
-  if (raw === undefined || (kind === "resolved" && !observation.hasDebt && fieldInfo(field).needsDebt)) {
-    return `${words.is(subject, words.field[field], "")}${words.noDebt}`;
+  if (raw === undefined || (verdict === undefined && !observation.hasDebt && fieldInfo(field).needsDebt)) {
+    return words.is(subject, `${words.field[field]}:`, words.noDebt);
   }
   const text = words.is(subject, words.field[field], valueText(field, raw, verdict?.threshold, words));
   if (kind === "lowered" && from !== null) return `${text} (${words.was(from)})`;
   if (verdict?.threshold === undefined || verdict.breached === null) return text;
-  const limit = numberText(field, verdict.threshold);
+  const limit = limitText(field, verdict.threshold);
   return `${text} (${facts.ladder === "above" ? words.above(limit) : words.below(limit)})`;
 }
 
@@ -120,7 +130,14 @@ function numberText(field: FieldName, value: number, beside?: number): string {
   const info: FieldInfo = fieldInfo(field);
   if (info.isLevel) return format.level(value, beside);
   if (info.unit === "%") return `${format.percent(value, beside)} %`;
-  return info.unit === undefined ? format.plain(value) : `${format.plain(value)} ${info.unit}`;
+  return info.unit === undefined ? format.plain(value, beside) : `${format.plain(value, beside)} ${info.unit}`;
+}
+
+/** A threshold, with all its digits: 1.3601 is below 1.365 and not "below 1.36". */
+function limitText(field: FieldName, threshold: number): string {
+  const { isLevel, unit }: FieldInfo = fieldInfo(field);
+  const text = format.limit(threshold, isLevel ? 2 : 0);
+  return unit === undefined ? text : `${text} ${unit}`;
 }
 
 function about({ id, facts }: Situation, words: Words): string {
@@ -149,9 +166,7 @@ function lines(situation: Situation, nowMs: number, locale: format.Locale): read
       return [problem.kind === "not_opened" ? words.notOpenedDo : words.notCreatedDo];
     }
     case "gone":
-      return facts.isBack
-        ? [lastSeen(facts.last === undefined ? [] : [facts.last], locale)]
-        : goneLines(facts.last, locale);
+      return goneLines(facts, nowMs, locale);
     case "removed":
       return [words.removedDo];
   }
@@ -179,9 +194,9 @@ function distance({ observation, bars }: FieldFacts, words: Words): string {
   if (subject === "cross") {
     const level = values.marginLevel;
     if (typeof level !== "number" || values.accountType === "MARGIN_2") return "";
-    const bar = format.level(bars.forceLiquidationBar);
-    const awayPct = 100 * (1 - bars.forceLiquidationBar / level);
-    return awayPct > 0 ? words.crossDistance(bar, format.percent(awayPct)) : words.crossPassed(bar);
+    const bar = format.limit(bars.forceLiquidationBar, 2);
+    const awayPct = crossDistancePct(level, bars.forceLiquidationBar);
+    return awayPct > 0 ? words.crossDistance(bar, format.percent(awayPct, 0)) : words.crossPassed(bar);
   }
   return "symbol" in source ? pairDistance(source, values.liquidationDistancePct, words) : "";
 }
@@ -191,18 +206,37 @@ function pairDistance(pair: PairAnswer, awayPct: unknown, words: Words): string 
   if (!base || !quote || !liquidatePrice || !indexPrice || typeof awayPct !== "number") return "";
   const at = `${format.price(liquidatePrice)} ${quote.asset}`;
   if (awayPct === 0) return words.pairPassed(at);
-  return words.pairDistance(at, format.percent(awayPct), !isLong(base), format.price(indexPrice));
+  return words.pairDistance(at, format.percent(awayPct, 0), !isLong(base, quote), format.price(indexPrice));
 }
 
-function remedy({ field, target, observation }: FieldFacts, words: Words): readonly string[] {
+/** What money can do about it. A flag such as tradeEnabled comes back by no payment. */
+function remedy(facts: FieldFacts, words: Words): readonly string[] {
+  const { field, target, observation } = facts;
   const { source, hasDebt } = observation;
   if (source === undefined || !hasDebt) return [];
+  const isDistance = field === "liquidationDistancePct" && target !== undefined;
   if (!("symbol" in source)) {
-    if (field !== "marginLevel" || target === undefined) return [];
-    return ways(words.backToLevel(format.level(target)), crossRemedies(source, target), words);
+    const level = crossTarget(facts);
+    if (level === undefined) return [];
+    const goal = isDistance ? words.backToDistance(format.limit(target, 0)) : words.backToLevel(format.limit(level, 2));
+    return ways(goal, crossRemedies(source, level), words);
   }
-  const pct = field === "liquidationDistancePct" && target !== undefined ? target : DISTANCE_TARGET_PCT;
-  return ways(words.backToDistance(format.percent(pct).replace(/\.0$/, "")), pairRemedies(source, pct), words);
+  if (!isDistance && field !== "marginLevel" && field !== "marginLevelStatus") return [];
+  const pct = isDistance ? target : distanceTarget(observation);
+  return ways(words.backToDistance(format.limit(pct, 0)), pairRemedies(source, pct), words);
+}
+
+/** The level that a cross account must get back to, by what the rule watches. */
+function crossTarget({ field, target, bars }: FieldFacts): number | undefined {
+  if (field === "marginLevelStatus") return bars.normalBar;
+  if (field === "marginLevel") return target;
+  const isReachable = field === "liquidationDistancePct" && target !== undefined && target < 100;
+  return isReachable ? bars.forceLiquidationBar / (1 - target / 100) : undefined;
+}
+
+function distanceTarget({ values: { liquidationDistancePct: pct } }: Observation): number {
+  const better = typeof pct === "number" ? Math.ceil((pct * DISTANCE_GAIN) / DISTANCE_STEP_PCT) * DISTANCE_STEP_PCT : 0;
+  return Math.max(DISTANCE_TARGET_PCT, better);
 }
 
 function ways(goal: string, remedies: Remedies | undefined, words: Words): readonly string[] {
@@ -272,7 +306,8 @@ function blindLines(
   if (blindness === undefined) return [still];
   const because = cause(blindness, nowMs, locale);
   const { failure } = blindness;
-  return [words.join([because, lastSeen(known, locale)]), words.join([words.blindMeans, still, words.byHand(failure)])];
+  const last = lastSeenBefore(blindness, known, nowMs, locale);
+  return [words.join([because, last]), words.join([words.blindMeans, still, words.byHand(failure)])];
 }
 
 function cause({ failure, invalid, source }: Blindness, nowMs: number, locale: format.Locale): string {
@@ -285,17 +320,29 @@ function cause({ failure, invalid, source }: Blindness, nowMs: number, locale: f
   return words.failure(failure, { time, left: format.duration(untilMs - nowMs, locale.language) });
 }
 
-/** The worst few subjects with debt as they were last seen. */
-function lastSeen(known: readonly Known[], locale: format.Locale): string {
+/** What is out of sight now, as it was when it was last seen. What another source still shows is not out of sight. */
+function lastSeenBefore(
+  { sources, lastOkAtMs }: Blindness,
+  known: readonly Known[],
+  nowMs: number,
+  locale: format.Locale,
+): string {
   const words = WORDS[locale.language];
-  const [first] = known;
-  if (first === undefined) return words.neverSeen;
-  const worth = known.filter(({ level }) => level !== null).slice(0, 5);
-  if (worth.length === 0) return words.lastSeenNothing;
-  const newestMs = Math.max(...worth.map(({ atMs }) => atMs));
+  const lost = known.filter(({ subject }) => sources.includes(sourceOf(subject)));
+  const worth = lost.filter(({ level }) => level !== null).slice(0, LAST_SEEN_MAX);
+  if (worth.length > 0) return lastSeen(worth, nowMs, locale);
+  return lastOkAtMs === null ? words.neverSeen : words.lastSeenNothing;
+}
+
+/** The worst few subjects with debt as they were last seen. */
+function lastSeen(known: readonly Known[], nowMs: number, locale: format.Locale): string {
+  const words = WORDS[locale.language];
+  const newestMs = Math.max(...known.map(({ atMs }) => atMs));
+  const isToday = Math.abs(nowMs - newestMs) < TODAY_MS;
+  const time = isToday ? format.clockSeconds(newestMs, locale) : format.clockTime(newestMs, nowMs, locale);
   return words.lastSeen(
-    worth.map((item) => knownText(item, words)),
-    `${format.clockSeconds(newestMs, locale)} ${format.zoneName(newestMs, locale.timezone)}`,
+    known.map((item) => knownText(item, words)),
+    `${time} ${format.zoneName(newestMs, locale.timezone)}`,
   );
 }
 
@@ -304,9 +351,11 @@ function knownText({ subject, level, severity }: Known, words: Words): string {
   return severity === null ? text : `${text} (${words.severity[severity]})`;
 }
 
-function goneLines(last: Known | undefined, locale: format.Locale): readonly string[] {
+function goneLines({ last, back }: GoneFacts, nowMs: number, locale: format.Locale): readonly string[] {
   const words = WORDS[locale.language];
-  return [words.join([words.goneMeans, last === undefined ? "" : lastSeen([last], locale)]).trim(), words.goneDo];
+  const seen = last === undefined ? [] : [lastSeen([last], nowMs, locale)];
+  if (back === undefined) return [words.join([words.goneMeans, ...seen]), words.goneDo];
+  return back === "with debt" ? [words.goneBackInDebt] : [words.debtGone];
 }
 
 // ---------------------------------------------------------------- several alerts in one message

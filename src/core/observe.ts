@@ -1,7 +1,7 @@
 // An answer of the exchange becomes observations: one per subject, with derived fields and a class. Only class OK may lower
 // or resolve an alert. The one thing to know: debt is judged by borrowed + interest, never by the margin level, because an
 // empty account answers 0.00000000 in the documents and 999 live, and neither is danger.
-import type { AssetBalance, Bars, CrossAnswer, IsolatedAnswer, PairAnswer, PairLeg, Subject } from "./ports.ts";
+import type { AssetBalance, Bars, CrossAnswer, IsolatedAnswer, PairAnswer, PairLeg, Source, Subject } from "./ports.ts";
 import { FIELDS, type FieldInfo, type FieldName, type LevelStatus } from "./rules/fields.ts";
 
 export type Values = Readonly<Partial<Record<FieldName, number | string | boolean>>>;
@@ -51,8 +51,7 @@ export function observeIsolated(answer: IsolatedAnswer, context: Context): reado
   const observations = answer.pairs.map((pair) => observePair(pair, answer.asked, context));
   const present = new Set(answer.pairs.map((pair) => pair.symbol));
   for (const subject of context.indebted) {
-    if (subject.startsWith("isolated ") && !present.has(symbolOf(subject)))
-      observations.push(missing(subject, context));
+    if (isAsked(subject, answer.asked) && !present.has(symbolOf(subject))) observations.push(missing(subject, context));
   }
   if (answer.asked === "all") return observations;
   for (const symbol of answer.asked) {
@@ -62,6 +61,14 @@ export function observeIsolated(answer: IsolatedAnswer, context: Context): reado
   }
   return observations;
 }
+
+/** Could an answer to this question hold the subject? A pair that the config no longer names is not missing when it is absent. */
+export function isAsked(subject: Subject, asked: IsolatedAnswer["asked"]): boolean {
+  return subject.startsWith("isolated ") && (asked === "all" || asked.includes(symbolOf(subject)));
+}
+
+/** The read that shows a subject. */
+export const sourceOf = (subject: Subject): Source => (subject === "cross" ? "cross" : "isolated");
 
 /** The symbol of an isolated subject, else "". */
 export function symbolOf(subject: Subject): string {
@@ -85,13 +92,13 @@ export function crossDistancePct(level: number, forceLiquidationBar: number): nu
 
 /**
  * Way of the index price to the liquidation price, percent: 100·|index − liquidatePrice| / index; 0 when it is passed already.
- * A pair that is long in its base asset is liquidated by a fall, a short one by a rise. A liquidation price of 0 means that no
- * fall to any positive price liquidates.
+ * A long pair is liquidated by a fall, a short one by a rise. A liquidation price of 0 means that no fall to any positive price
+ * liquidates.
  */
-export function pairDistancePct(indexPrice: number, liquidatePrice: number, isLong: boolean): number {
+export function pairDistancePct(indexPrice: number, liquidatePrice: number, long: boolean): number {
   if (liquidatePrice === 0) return 100;
   const awayPct = (100 * (indexPrice - liquidatePrice)) / indexPrice;
-  return Math.max(0, isLong ? awayPct : -awayPct);
+  return Math.max(0, long ? awayPct : -awayPct);
 }
 
 /** Borrowed and interest together, in units of the asset. */
@@ -100,7 +107,13 @@ export const debtOf = (balance: AssetBalance): number => balance.borrowed + bala
 /** All that is held, in units of the asset. */
 export const heldOf = (balance: AssetBalance): number => balance.free + balance.locked;
 
-export const isLong = (base: PairLeg): boolean => heldOf(base) >= debtOf(base);
+/**
+ * Does a fall of the price lower the level? With base held b and owed bd, quote held q and owed qd, the level at a price P is
+ * (b·P + q)/(bd·P + qd), which rises with P where b·qd > q·bd. More base held than owed is not enough: who shorted, bought a
+ * little more back and did not repay yet is still liquidated by a rise.
+ */
+export const isLong = (base: PairLeg, quote: PairLeg): boolean =>
+  heldOf(base) * debtOf(quote) >= heldOf(quote) * debtOf(base);
 
 const owes = (balance: AssetBalance): boolean => balance.borrowed > 0 || balance.interest > 0;
 
@@ -109,11 +122,14 @@ function observePair(pair: PairAnswer, asked: IsolatedAnswer["asked"], context: 
   const { base, quote } = pair;
   if (base === undefined || quote === undefined) return invalid(subject, context, pair, "baseAsset and quoteAsset");
   const hasDebt = owes(base) || owes(quote);
-  // A placeholder row of a pair that was never opened lacks fields by nature. Without debt it is quiet, not INVALID.
+  // A placeholder row of a pair that was never opened lacks fields by nature. Without debt it is quiet, not INVALID; but where
+  // there was debt before, a pair that was "never opened" is as gone as one that is absent.
   if (pair.isolatedCreated === false && !hasDebt) {
+    if (context.indebted.has(subject)) return missing(subject, context);
     return quiet(subject, context, asked === "all" ? undefined : { kind: "not_created" });
   }
-  return classify(subject, context, pair, hasDebt, context.used.isolated, pairValues(pair, base, hasDebt));
+  const values = pairValues(pair, isLong(base, quote), hasDebt);
+  return classify(subject, context, pair, hasDebt, context.used.isolated, values);
 }
 
 function crossValues(answer: CrossAnswer, hasDebt: boolean, bars: Bars): Values {
@@ -141,7 +157,7 @@ function crossValues(answer: CrossAnswer, hasDebt: boolean, bars: Bars): Values 
 }
 
 // Hot path (hundreds of pairs a poll): one mutable record, filled field by field, instead of spreads.
-function pairValues(pair: PairAnswer, base: PairLeg, hasDebt: boolean): Values {
+function pairValues(pair: PairAnswer, long: boolean, hasDebt: boolean): Values {
   const values: Partial<Record<FieldName, number | string | boolean>> = {};
   const { indexPrice, liquidatePrice } = pair;
   if (pair.marginLevel !== undefined) values.marginLevel = pair.marginLevel;
@@ -151,7 +167,7 @@ function pairValues(pair: PairAnswer, base: PairLeg, hasDebt: boolean): Values {
   if (indexPrice !== undefined) values.indexPrice = indexPrice;
   if (liquidatePrice !== undefined) values.liquidatePrice = liquidatePrice;
   if (hasDebt && indexPrice !== undefined && indexPrice > 0 && liquidatePrice !== undefined) {
-    values.liquidationDistancePct = pairDistancePct(indexPrice, liquidatePrice, isLong(base));
+    values.liquidationDistancePct = pairDistancePct(indexPrice, liquidatePrice, long);
   }
   return values;
 }

@@ -1,40 +1,54 @@
 // What is kept of an account between polls: for `status`, for blind messages, and to notice that a position is gone. Pure.
 import { type States, stateKey } from "./advance.ts";
+import { alertIdOf } from "./announce.ts";
 import { rank } from "./lifecycle.ts";
-import type { Observation } from "./observe.ts";
-import type { ReadResult, Severity, Subject } from "./ports.ts";
+import { type Observation, sourceOf } from "./observe.ts";
+import type { ReadResult, Severity, Source, Subject } from "./ports.ts";
 import type { Known } from "./situation.ts";
 import type { Snapshot } from "./store.ts";
 
-interface Before {
+/** One pass over an account, and what was known before it. */
+export interface Look {
+  readonly account: string;
+  readonly before: Snapshot | undefined;
+  /** As they are after the pass. */
   readonly states: States;
-  snapshot(account: string): Snapshot | undefined;
+  readonly observations: readonly Observation[];
+  readonly results: readonly ReadResult[];
 }
 
-/** The snapshot after these results: sources that gave no valid answer keep what was known of them. */
-export function pictureOf(
-  account: string,
-  before: Before,
-  observations: readonly Observation[],
-  results: readonly ReadResult[],
-): Snapshot {
-  const old = before.snapshot(account);
+/** The snapshot after a look: sources that gave no valid answer keep what was known of them. */
+export function pictureOf(look: Look): Snapshot {
+  const { account, before, states, observations, results } = look;
   const seen = new Map(observations.filter(({ class: kind }) => kind === "OK").map((item) => [item.subject, item]));
-  const kept = (old?.known ?? []).filter(({ subject }) => !seen.has(subject));
-  const fresh = [...seen.values()]
-    .filter(({ hasDebt }) => hasDebt)
-    .map((item) => knownOf(item, account, before.states));
+  const kept = (before?.known ?? []).filter(({ subject }) => !seen.has(subject));
+  const fresh = [...seen.values()].filter(({ hasDebt }) => hasDebt).map(knownOf);
+  const known = [...kept, ...fresh].map((item) => ({ ...item, severity: severityOf(states, account, item.subject) }));
   const failed = results.find((result) => !result.ok);
   return {
     account,
-    okAtMs: { cross: okAt("cross", results, old), isolated: okAt("isolated", results, old) },
-    known: [...kept, ...fresh].sort(worstFirst),
-    pairs: pairsIn(results) ?? old?.pairs ?? 0,
+    okAtMs: { cross: okAt("cross", look), isolated: okAt("isolated", look) },
+    known: known.sort(worstFirst),
+    pairs: pairsIn(results) ?? before?.pairs ?? 0,
     trouble: failed?.ok === false ? failed.failure.code : troubleOf(observations),
   };
 }
 
-function knownOf({ subject, atMs, values }: Observation, account: string, states: States): Known {
+/** What was known, with what fires on it now; also subjects of which nothing was owed, when something fires on them. */
+export function withSeverities(known: readonly Known[], states: States, account: string): readonly Known[] {
+  const listed = new Set(known.map(({ subject }) => subject));
+  const others = [...states].flatMap(([key, rules]): Known[] => {
+    const id = alertIdOf(key, "");
+    const [state] = rules.values();
+    if (id?.account !== account || id.subject === "feed" || listed.has(id.subject) || state === undefined) return [];
+    return [
+      { subject: id.subject, atMs: state.lastAtMs, level: null, status: null, distancePct: null, severity: null },
+    ];
+  });
+  return [...known, ...others].map((item) => ({ ...item, severity: severityOf(states, account, item.subject) }));
+}
+
+function knownOf({ subject, atMs, values }: Observation): Omit<Known, "severity"> {
   const { marginLevel, marginLevelStatus, liquidationDistancePct } = values;
   return {
     subject,
@@ -42,7 +56,6 @@ function knownOf({ subject, atMs, values }: Observation, account: string, states
     level: typeof marginLevel === "number" ? marginLevel : null,
     status: typeof marginLevelStatus === "string" ? marginLevelStatus : null,
     distancePct: typeof liquidationDistancePct === "number" ? liquidationDistancePct : null,
-    severity: severityOf(states, account, subject),
   };
 }
 
@@ -55,9 +68,11 @@ export function severityOf(states: States, account: string, subject: Subject): S
   return worst;
 }
 
-function okAt(source: "cross" | "isolated", results: readonly ReadResult[], old: Snapshot | undefined): number | null {
+/** An answer in which something was unreadable is none. */
+function okAt(source: Source, { before, observations, results }: Look): number | null {
   const result = results.find((item) => item.ok && item.answer.source === source);
-  return result?.atMs ?? old?.okAtMs[source] ?? null;
+  const isBroken = observations.some((item) => item.class === "INVALID" && sourceOf(item.subject) === source);
+  return (isBroken ? undefined : result?.atMs) ?? before?.okAtMs[source] ?? null;
 }
 
 function pairsIn(results: readonly ReadResult[]): number | undefined {

@@ -56,11 +56,12 @@ export function crossRemedies(answer: CrossAnswer, target: number): Remedies | u
 export function pairRemedies(pair: PairAnswer, targetPct: number): Remedies | undefined {
   const { base, quote, indexPrice: index, liquidatePrice } = pair;
   if (base === undefined || quote === undefined || !index || !liquidatePrice) return undefined;
-  const long = isLong(base);
+  const long = isLong(base, quote);
   const ratio = assetsAt(liquidatePrice, base, quote) / debtAt(liquidatePrice, base, quote);
   if (!Number.isFinite(ratio) || ratio <= 1) return undefined;
   const share = long ? 1 - targetPct / 100 : 1 + targetPct / 100;
   const price = index * share;
+  if (price <= 0) return undefined; // no long pair can be that far from its liquidation
   const short = ratio * debtAt(price, base, quote) - assetsAt(price, base, quote);
   const perSold = long ? ratio - share : ratio * share - 1;
   return {

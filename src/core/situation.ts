@@ -25,7 +25,7 @@ export interface FieldFacts {
   readonly verdict: Verdict | undefined;
   readonly observation: Observation;
   readonly bars: Bars;
-  /** The mildest rung of the rule as a number: where to get back to. */
+  /** Where to get back to, as a number: see Rule.target. */
   readonly target: number | undefined;
 }
 
@@ -33,7 +33,11 @@ export type Facts =
   | FieldFacts
   | { readonly about: "blind"; readonly blindness: Blindness | undefined; readonly known: readonly Known[] }
   | { readonly about: "config"; readonly problem: ConfigProblem | undefined }
-  | { readonly about: "gone"; readonly last: Known | undefined; readonly isBack: boolean }
+  | {
+      readonly about: "gone";
+      readonly last: Known | undefined;
+      readonly back: "with debt" | "without debt" | undefined;
+    }
   | { readonly about: "removed"; readonly field: string | undefined };
 
 export type ConfigProblem =

@@ -32,7 +32,9 @@ export interface Store {
   /** Undelivered rows in order, those after row `afterId` only. */
   pending(afterId: number): readonly OutboxRow[];
   settle(id: number, settlement: Settlement): void;
-  /** Forgets an undelivered row: only for test notifications that nobody waits for any more. */
+  /** Forgets the snapshot of an account that is no longer in the config. */
+  forget(account: string): void;
+  /** Forgets an undelivered row: only for one that nobody waits for, or whose channel is gone from the config. */
   drop(id: number): void;
   /** Receipt of a delivered row, as long as the row is kept. */
   receipt(key: string): Receipt | undefined;

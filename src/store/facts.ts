@@ -26,7 +26,7 @@ export function banOf(store: Store) {
 export function barsOf(store: Store) {
   return {
     load(account: string): { bars: Bars; atMs: number } | undefined {
-      const parsed: unknown = JSON.parse(store.fact(`bars.${account}`) ?? "null");
+      const parsed = parse(store.fact(`bars.${account}`));
       if (typeof parsed !== "object" || parsed === null || !("atMs" in parsed) || !("bars" in parsed)) return undefined;
       const { atMs, bars } = parsed;
       return typeof atMs === "number" && isBars(bars) ? { bars, atMs } : undefined;
@@ -34,6 +34,15 @@ export function barsOf(store: Store) {
     save: (account: string, bars: Bars, atMs: number): void =>
       store.setFact(`bars.${account}`, JSON.stringify({ bars, atMs: Math.round(atMs) })),
   };
+}
+
+/** Unreadable counts as never stored: the bars are asked for anew. */
+function parse(text: string | undefined): unknown {
+  try {
+    return JSON.parse(text ?? "null");
+  } catch {
+    return undefined;
+  }
 }
 
 function isBars(value: unknown): value is Bars {

@@ -30,6 +30,7 @@ const SQL = {
   setAlert: "INSERT OR REPLACE INTO alert (account, subject, rule, state) VALUES (?, ?, ?, ?)",
   dropAlert: "DELETE FROM alert WHERE account = ? AND subject = ? AND rule = ?",
   setSnapshot: "INSERT OR REPLACE INTO snapshot (account, body) VALUES (?, ?)",
+  dropSnapshot: "DELETE FROM snapshot WHERE account = ?",
   addRow: `INSERT INTO outbox (key, notifier, recipient, body, enqueued_ms) VALUES (?, ?, ?, ?, ?)
     ON CONFLICT (key) DO NOTHING`,
   pending: `SELECT id, key, notifier, recipient, body, enqueued_ms, attempts, error FROM outbox
@@ -120,6 +121,7 @@ function createStore(db: DatabaseSync, stateDir: string, onUnreadable: (row: str
         if (settlement.kind === "failed") run("failed", settlement.error, id);
         else run("delivered", settlement.atMs, JSON.stringify(settlement.receipt), id);
       }),
+    forget: (account) => guarded(() => void run("dropSnapshot", account)),
     drop: (id) => guarded(() => void run("dropRow", id)),
     receipt: (key) =>
       guarded(() => {

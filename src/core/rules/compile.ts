@@ -26,7 +26,7 @@ export interface Rule extends RuleConfig {
   evaluate(observation: Observation, bars: Bars): Verdict | undefined;
   /** Rungs that these bars put out of order, for a config alert; undefined when the ladder is right. */
   disorder(bars: Bars): readonly [Severity, Severity] | undefined;
-  /** The mildest rung as a number: the level or distance to get back to. Undefined for flags and statuses. */
+  /** Where no rung is breached any more, as a number: the level or distance to get back to. Undefined for flags and statuses. */
   target(bars: Bars): number | undefined;
 }
 
@@ -65,7 +65,7 @@ export function compile(config: RuleConfig): Rule | undefined {
     ...base,
     evaluate: numberEvaluator(field, ladder.kind, rungsFor),
     disorder: (bars) => disorder(ladder.kind, rungsFor(bars)),
-    target: (bars) => rungsFor(bars).at(-1)?.at,
+    target: (bars) => strictest(ladder.kind, rungsFor(bars)),
   };
 }
 
@@ -130,6 +130,13 @@ function disorder(kind: "below" | "above", ladder: readonly Rung[]): readonly [S
     if (kind === "below" ? milder.at <= worse.at : milder.at >= worse.at) return [milder.severity, worse.severity];
   }
   return undefined;
+}
+
+// The mildest rung, unless the bars put the ladder out of order.
+function strictest(kind: "below" | "above", ladder: readonly Rung[]): number | undefined {
+  if (ladder.length === 0) return undefined;
+  const limits = ladder.map(({ at }) => at);
+  return kind === "below" ? Math.max(...limits) : Math.min(...limits);
 }
 
 /** 1.3 · 1.05 is 1.3650000000000002 in binary: without this a level of exactly 1.365 would breach "below 1.365". */

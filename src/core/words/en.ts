@@ -98,9 +98,9 @@ export const en = {
   },
   statusMeans: (status: string, isUnknown: boolean) => {
     if (isUnknown) return `margind does not know the status "${status}" and counts it as the worst.`;
-    if (status === "MARGIN_CALL") return "Binance calls for margin: add collateral or repay.";
-    if (status === "PRE_LIQUIDATION") return "Binance is about to liquidate this pair.";
-    return status === "FORCE_LIQUIDATION" ? "Binance is liquidating this pair." : undefined;
+    if (status === "MARGIN_CALL") return "Binance calls for margin (MARGIN_CALL): add collateral or repay.";
+    if (status === "PRE_LIQUIDATION") return "Binance is about to liquidate this pair (PRE_LIQUIDATION).";
+    return status === "FORCE_LIQUIDATION" ? "Binance is liquidating now (FORCE_LIQUIDATION)." : undefined;
   },
   transferOutMeans: "Nothing can be transferred out of the account: a sign that collateral is short.",
   levelNow: (level: string) => `Margin level ${level}.`,
@@ -131,7 +131,7 @@ export const en = {
       until === undefined ? "" : ` until ${until.time} (${until.left})`
     }.`,
   unreadable: (source: string, text: string) => `${capital(source)}: ${text}.`,
-  noAnswerYet: "There was no answer at all since the start.",
+  noAnswerYet: "In all this time no answer of any kind came back.",
   lastSeen: (known: readonly string[], time: string) => `Last seen ${known.join(", ")} at ${time}.`,
   lastSeenNothing: "Nothing was owed when the account was last seen.",
   neverSeen: "The account was never seen.",
@@ -146,7 +146,8 @@ export const en = {
   gone: "position disappeared: closed or liquidated",
   goneMeans: "The exchange's answer no longer holds this position, which had debt when it was last seen.",
   goneDo: "If you did not close it, look at the account now. Its other alerts stay open until it is seen again.",
-  goneBack: "the position is in the exchange's answer again",
+  goneBack: "it is in the exchange's answer again",
+  goneBackInDebt: "The position is still open, and is watched again.",
   notOpened: "there is no cross margin account",
   notOpenedDo:
     "The config says cross: true, but Binance has no cross margin account for this key. Open it, or set cross: false.",

@@ -98,9 +98,9 @@ export const zh: Words = {
   },
   statusMeans: (status, isUnknown) => {
     if (isUnknown) return `margind 不认识状态“${status}”，按最坏情况处理。`;
-    if (status === "MARGIN_CALL") return "币安要求追加保证金：请追加质押资产或还款。";
-    if (status === "PRE_LIQUIDATION") return "币安即将强平此交易对。";
-    return status === "FORCE_LIQUIDATION" ? "币安正在强平此交易对。" : undefined;
+    if (status === "MARGIN_CALL") return "币安要求追加保证金（MARGIN_CALL）：请追加质押资产或还款。";
+    if (status === "PRE_LIQUIDATION") return "币安即将强平此交易对（PRE_LIQUIDATION）。";
+    return status === "FORCE_LIQUIDATION" ? "币安正在强平（FORCE_LIQUIDATION）。" : undefined;
   },
   transferOutMeans: "账户无法转出资产：质押资产不足的信号。",
   levelNow: (level) => `风险率 ${level}。`,
@@ -126,7 +126,7 @@ export const zh: Words = {
       until === undefined ? "" : `，直到 ${until.time}（${until.left}）`
     }。`,
   unreadable: (source, text) => `${source}：${text}。`,
-  noAnswerYet: "启动以来没有任何应答。",
+  noAnswerYet: "这段时间内没有收到任何应答。",
   lastSeen: (known, time) => `最后一次数据：${known.join("，")}，${time}。`,
   lastSeenNothing: "最后一次数据中没有负债。",
   neverSeen: "从未读到此账户。",
@@ -141,7 +141,8 @@ export const zh: Words = {
   gone: "持仓消失：已平仓或被强平",
   goneMeans: "交易所的应答中不再有此持仓，而上次看到时它有负债。",
   goneDo: "如果不是你平仓，请立即查看账户。在重新看到它之前，它的其他告警保持不变。",
-  goneBack: "持仓重新出现在交易所的应答中",
+  goneBack: "重新出现在交易所的应答中",
+  goneBackInDebt: "持仓仍在，已恢复监视。",
   notOpened: "没有全仓杠杆账户",
   notOpenedDo: "配置为 cross: true，但币安没有此密钥的全仓账户。请开通，或设为 cross: false。",
   notCreated: "此交易对从未开通",

@@ -1,0 +1,85 @@
+// One account's watch: what a poll of it needs, and whether its key is refused for good. Also what happens at a start with another
+// config than before: what nobody watches any more ends, and says so.
+import type { AccountConfig, Config } from "./config/config.ts";
+import { endOrphans, type Rulebook } from "./core/advance.ts";
+import { announce } from "./core/announce.ts";
+import { startHealth } from "./core/feed.ts";
+import type { Locale } from "./core/format.ts";
+import { type Context, isAsked } from "./core/observe.ts";
+import { severityOf } from "./core/picture.ts";
+import type { AlertId, Exchange, OutboxRow, ReadResult, Source, Subject } from "./core/ports.ts";
+import { OWN_RULES } from "./core/rules/types.ts";
+import type { CycleParts } from "./cycle.ts";
+import type { Ledger } from "./ledger.ts";
+import { isKeyRefusal } from "./startup.ts";
+
+export type Shared = Pick<CycleParts, "ledger" | "book" | "clock" | "locale" | "deliver">;
+
+export interface Watch {
+  readonly account: AccountConfig;
+  readonly parts: CycleParts;
+  note(results: readonly ReadResult[]): void;
+  /** Resolves after the first poll. */
+  readonly polled: Promise<void>;
+  /** Blind because the key is refused, and never saw anything since the start. */
+  isRefused(): boolean;
+}
+
+export function watchOf(account: AccountConfig, exchange: Exchange, shared: Shared): Watch {
+  const sources: readonly Source[] = [
+    ...(account.cross ? ["cross" as const] : []),
+    ...(account.isolated === "none" ? [] : ["isolated" as const]),
+  ];
+  const { ledger, book, clock } = shared;
+  for (const source of sources) {
+    const okAtMs = ledger.snapshot(account.name)?.okAtMs[source] ?? null;
+    ledger.setHealth(account.name, startHealth(source, clock.monoMs(), okAtMs));
+  }
+  const fields = (on: Source) => new Set(book.rules.filter((rule) => rule.on === on).map(({ field }) => field));
+  const used: Context["used"] = { cross: fields("cross"), isolated: fields("isolated") };
+  const polled = Promise.withResolvers<void>();
+  let hasSeen = false;
+  let last: readonly ReadResult[] = [];
+  return {
+    account,
+    parts: { ...shared, exchange, sources, used },
+    polled: polled.promise,
+    note(results) {
+      last = results;
+      hasSeen ||= results.some(({ ok }) => ok);
+      polled.resolve();
+    },
+    isRefused: () =>
+      !hasSeen &&
+      last.length > 0 &&
+      last.every(isKeyRefusal) &&
+      severityOf(ledger.states, account.name, "feed") !== null,
+  };
+}
+
+/** Alerts whose rule, account or subject is no longer watched end as such, and people are told. */
+export function sayOrphans(
+  config: Config,
+  ledger: Ledger,
+  book: Rulebook,
+  nowMs: number,
+  locale: Locale,
+): readonly OutboxRow[] {
+  const rules = new Map(book.rules.map((rule) => [rule.id, rule]));
+  const isWatched = ({ account, subject, rule }: AlertId): boolean =>
+    isWatchedSubject(config, account, subject) &&
+    (OWN_RULES.some((own) => own === rule) || (rules.get(rule)?.coversSubject(subject) ?? false));
+  const { changes, situations } = endOrphans(ledger.alerts(), isWatched, nowMs);
+  return ledger.commit(announce(changes, situations, { book, states: ledger.states, nowMs, locale }), undefined, nowMs);
+}
+
+/** Does the config cover this subject of this account? `isolated`: any pair; `feed` and the like: the account itself. */
+export function isWatchedSubject({ accounts }: Config, account: string, about: Subject | "isolated"): boolean {
+  const watched = accounts.find(({ name }) => name === account);
+  if (watched === undefined) return false;
+  const { cross, isolated } = watched;
+  if (about === "cross") return cross;
+  if (about === "isolated") return isolated !== "none";
+  if (!about.startsWith("isolated ")) return true;
+  return isolated !== "none" && isAsked(about, isolated);
+}
