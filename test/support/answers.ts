@@ -61,19 +61,21 @@ export const FETUSDT: PairAnswer = {
   problems: [],
 };
 
-/** Ten thousand dollars' worth of bitcoin, bought for 9,200 borrowed ones: `awayPct` from its liquidation. */
+/** One coin at 10,000 USDT, bought with borrowed ones: `awayPct` from its liquidation at a level of 1.05. */
 export function longPair(symbol: string, awayPct: number, over: Partial<PairAnswer> = {}): PairAnswer {
+  const liquidatePrice = 10_000 - 100 * awayPct;
+  const borrowed = liquidatePrice / 1.05;
   return {
     ...FETUSDT,
     symbol,
-    marginLevel: 1.087,
+    marginLevel: 10_000 / borrowed,
     marginLevelStatus: "NORMAL",
     marginRatio: 10,
     indexPrice: 10_000,
-    liquidatePrice: 10_000 - 100 * awayPct,
+    liquidatePrice,
     liquidateRate: -awayPct,
     base: leg(symbol.replace(/USDT$/, ""), { free: 1 }),
-    quote: leg("USDT", { borrowed: 9_200 }),
+    quote: leg("USDT", { borrowed }),
     ...over,
   };
 }

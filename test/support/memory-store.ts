@@ -65,6 +65,7 @@ export function createMemoryStore(): MemoryStore {
       kept.deliveredAtMs = settlement.atMs;
       kept.receipt = settlement.receipt;
     },
+    forget: (account) => void snapshots.delete(account),
     drop: (id) => void outbox.delete(id),
     receipt: (key) => [...outbox.values()].find(({ row }) => row.key === key)?.receipt,
     fact: (name) => facts.get(name),

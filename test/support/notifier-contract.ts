@@ -38,10 +38,16 @@ export interface NotifierWorld extends AsyncDisposable {
 
 const NEVER = new AbortController().signal;
 
+type Trait = "can be silent" | "can fail" | "has credentials";
+
 export function notifierContract(
   label: string,
+  traits: readonly Trait[],
   open: (deps: NotifierDeps, logged: string[]) => Promise<NotifierWorld>,
 ) {
+  const testOf = (trait: Trait, name: string, run: () => Promise<void>) => {
+    if (traits.includes(trait)) test(name, run);
+  };
   const start = () => {
     const logged: string[] = [];
     return open(testDeps({ logged }), logged);
@@ -49,7 +55,7 @@ export function notifierContract(
   const to = (world: NotifierWorld, message: Message, over: Partial<Delivery> = {}) =>
     deliveryOf(message, { recipient: world.notifier.recipients[0] ?? "", ...over });
 
-  describe(`${label} keeps the notifiers' contract:`, () => {
+  describe.concurrent(`${label} keeps the notifiers' contract:`, () => {
     test("it names a recipient and verifies without sending anything", async () => {
       await using world = await start();
       expect(world.notifier.recipients).not.toEqual([]);
@@ -101,10 +107,9 @@ export function notifierContract(
       expect(world.arrived()).toEqual([]);
     });
 
-    test("it stops at once when the signal aborts while the other side is silent", async ({ skip }) => {
+    testOf("can be silent", "it stops at once when the signal aborts while the other side is silent", async () => {
       await using world = await start();
-      if (world.hang === undefined) return skip();
-      const { reached } = world.hang();
+      const { reached } = world.hang?.() ?? expect.fail("nothing can hang");
       const abort = new AbortController();
       const sending = failure(world.notifier.send(to(world, critical), abort.signal));
       await reached;
@@ -112,21 +117,24 @@ export function notifierContract(
       expect((await sending).kind).toBe("ambiguous");
     });
 
-    test("it says by the kind of its error what a failure means, and delivers when tried again", async ({ skip }) => {
-      await using world = await start();
-      if (world.faults.length === 0) return skip();
-      for (const fault of world.faults) {
-        fault.stage();
-        const error = await failure(world.notifier.send(to(world, critical), NEVER));
-        expect({ fault: fault.name, kind: error.kind }).toEqual({ fault: fault.name, kind: fault.kind });
-        await world.notifier.send(to(world, critical, { attempt: 2 }), NEVER);
-      }
-    });
+    testOf(
+      "can fail",
+      "it says by the kind of its error what a failure means, and delivers when tried again",
+      async () => {
+        await using world = await start();
+        expect(world.faults).not.toEqual([]);
+        for (const fault of world.faults) {
+          fault.stage();
+          const error = await failure(world.notifier.send(to(world, critical), NEVER));
+          expect({ fault: fault.name, kind: error.kind }).toEqual({ fault: fault.name, kind: fault.kind });
+          await world.notifier.send(to(world, critical, { attempt: 2 }), NEVER);
+        }
+      },
+    );
 
-    test("it refuses wrong credentials for good, and shows them nowhere", async ({ skip }) => {
+    testOf("has credentials", "it refuses wrong credentials for good, and shows them nowhere", async () => {
       await using world = await start();
-      if (world.spoilCredentials === undefined) return skip();
-      world.spoilCredentials();
+      (world.spoilCredentials ?? expect.fail("no credentials to spoil"))();
       const errors = [
         await failure(world.notifier.verify(NEVER)),
         await failure(world.notifier.send(to(world, critical), NEVER)),
@@ -135,7 +143,7 @@ export function notifierContract(
       expectNoSecret(world, errors);
     });
 
-    test("it shows no secret in any error or log", async () => {
+    testOf("can fail", "it shows no secret in any error or log", async () => {
       await using world = await start();
       const errors: unknown[] = [];
       for (const fault of world.faults) {

@@ -1,0 +1,53 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { crash, critical } from "../../test/support/messages.ts";
+import { escapeHtml, renderHtml } from "./html.ts";
+
+test("the headline is the first thing that a mail program can show as a preview", () => {
+  const shown = renderHtml(critical, "en")
+    .replace(/<head>.*?<\/head>/s, "")
+    .replace(/<[^>]*>/g, "")
+    .trim();
+  expect(shown).toMatch(/^CRITICAL · main · cross margin level 1.24/);
+});
+
+test("several alerts have a title, a bar in its colour each, and the short ones below", () => {
+  const html = renderHtml(crash, "en");
+  expect(html.match(/border-left:5px solid (#\w+)/g)).toEqual(
+    ["#d92d20", "#f79009", "#12b76a"].map((bar) => `border-left:5px solid ${bar}`),
+  );
+  expect(html.indexOf("5 alerts")).toBeLessThan(html.indexOf("CRITICAL · main · cross"));
+  expect(html).toContain("• INFO · main · BNBUSDT");
+});
+
+test("nothing is fetched and nothing runs", () => {
+  expect(renderHtml(crash, "en")).not.toMatch(/https?:|<script|<img|<link|@import|url\(/i);
+});
+
+test("no text from outside opens a tag or an attribute", () => {
+  fc.assert(
+    fc.property(fc.string({ unit: "binary" }), (text) => {
+      const hostile = `<img src=x onerror="a">'${text}</td>`;
+      const section = {
+        kind: "opened" as const,
+        severity: "info" as const,
+        headline: hostile,
+        lines: [hostile],
+        ref: hostile,
+      };
+      const html = renderHtml({ ...critical, title: hostile, sections: [section], more: [hostile] }, "en");
+      const usual = renderHtml(
+        { ...critical, title: "x", sections: [{ ...section, headline: "x", lines: ["x"], ref: "x" }], more: ["x"] },
+        "en",
+      );
+      expect(html.match(/<[^>]*>/g)).toEqual(usual.match(/<[^>]*>/g));
+    }),
+  );
+});
+
+test.each([
+  [`<a href="x">'&'</a>`, "&lt;a href=&quot;x&quot;&gt;&#39;&amp;&#39;&lt;/a&gt;"],
+  ["1 < 2 && 3", "1 &lt; 2 &amp;&amp; 3"],
+])("%s", (text, escaped) => {
+  expect(escapeHtml(text)).toBe(escaped);
+});

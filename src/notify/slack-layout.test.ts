@@ -1,0 +1,151 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { crash, critical, resolved } from "../../test/support/messages.ts";
+import type { Message, Section } from "../core/ports.ts";
+import { slackBody } from "./slack-layout.ts";
+import { adapterWords } from "./text.ts";
+
+const options = { words: adapterWords("en"), attempt: 1, plain: false };
+
+test("one alert is a bold headline with its lines, and its reference in small print", () => {
+  expect(slackBody(critical, options)).toMatchInlineSnapshot(`
+    {
+      "blocks": [
+        {
+          "text": {
+            "text": "🔴 *CRITICAL · main · cross margin level 1.24 (below 1.30)*
+    Liquidation at 1.10 is an 11.3 % fall away (all collateral together).
+    Back to 1.50: add 11,700 USDT, or repay 7,800 USDT from outside, or sell and repay 23,400 USDT.
+    Critical since 23:05 UTC, rising from warning since 20:10. Data 2 s old at 23:05:04.",
+            "type": "mrkdwn",
+            "verbatim": true,
+          },
+          "type": "section",
+        },
+        {
+          "elements": [
+            {
+              "emoji": false,
+              "text": "#A1B2-3",
+              "type": "plain_text",
+            },
+          ],
+          "type": "context",
+        },
+      ],
+      "text": "🔴 CRITICAL · main · cross margin level 1.24 (below 1.30)
+    Liquidation at 1.10 is an 11.3 % fall away (all collateral together).
+    Back to 1.50: add 11,700 USDT, or repay 7,800 USDT from outside, or sell and repay 23,400 USDT.
+    Critical since 23:05 UTC, rising from warning since 20:10. Data 2 s old at 23:05:04. #A1B2-3",
+    }
+  `);
+});
+
+test.each([
+  ["critical", "raised", "critical", "🔴"],
+  ["warning", "opened", "warning", "🟠"],
+  ["info", "lowered", "info", "🔵"],
+  ["critical that is over", "resolved", "critical", "🟢"],
+  ["alert whose rule is gone", "ended", "warning", "⚪"],
+] as const)("%s has its colour", (_name, kind, severity, icon) => {
+  const sections = critical.sections.map((section) => ({ ...section, kind, severity }));
+  const { blocks } = slackBody({ ...critical, sections }, options);
+  expect(JSON.stringify(blocks[0])).toContain(icon);
+});
+
+test("the lock screen shows the colour, the headline and the distance in its first two lines", () => {
+  expect(slackBody(critical, options).text.split("\n").slice(0, 2)).toEqual([
+    "🔴 CRITICAL · main · cross margin level 1.24 (below 1.30)",
+    "Liquidation at 1.10 is an 11.3 % fall away (all collateral together).",
+  ]);
+  expect(slackBody(resolved, options).text).toMatch(/^🟢 RESOLVED/);
+});
+
+test("several alerts stand apart, the short ones in a list", () => {
+  const { blocks } = slackBody(crash, options);
+  expect(blocks.map(({ type }) => type)).toEqual([
+    "section",
+    "divider",
+    "section",
+    "divider",
+    "section",
+    "divider",
+    "section",
+    "divider",
+    "section",
+  ]);
+  expect(JSON.stringify(blocks.at(-1))).toContain("• INFO · main · BNBUSDT");
+});
+
+const headlineOf = (headline: string): Message => ({
+  ...critical,
+  title: headline,
+  sections: critical.sections.map((section) => ({ ...section, headline })),
+});
+
+test.each([
+  ["<!channel> <@U1> <https://evil.test|here>", "&lt;!channel&gt; &lt;@U1&gt; &lt;https://evil.test|here&gt;"],
+  ["R&D &amp; <", "R&amp;D &amp;amp; &lt;"],
+])("%j reaches Slack as %j", (headline, escaped) => {
+  const { text, blocks } = slackBody(headlineOf(headline), options);
+  expect(text).toContain(escaped);
+  expect(JSON.stringify(blocks)).toContain(escaped);
+});
+
+test.each(["*all*", "_a_", "~a~", "`a`", ":skull:", "> quoted"])(
+  "%j is no markup: the block is plain text",
+  (headline) => {
+    const [block] = slackBody(headlineOf(headline), options).blocks;
+    expect(block).toMatchObject({ type: "section", text: { type: "plain_text" } });
+  },
+);
+
+test.each(["at 02:01:26 UTC", "level 1.24 → 1.19", "a - b", "#A1B2-3"])(
+  "%j is harmless: the headline is bold",
+  (headline) => {
+    const [block] = slackBody(headlineOf(headline), options).blocks;
+    expect(block).toMatchObject({ text: { type: "mrkdwn", text: expect.stringContaining(`*${headline}*`) } });
+  },
+);
+
+test("however much there is to say, Slack's limits are kept and the rest is counted", () => {
+  const line = fc.string({ unit: "grapheme", maxLength: 900 });
+  const section = fc.record<Section>({
+    kind: fc.constantFrom("opened", "resolved"),
+    severity: fc.constantFrom("info", "warning", "critical"),
+    headline: line,
+    lines: fc.array(line, { maxLength: 12 }),
+    ref: fc.constant("#A1B2-3"),
+  });
+  const message = fc.record<Message>({
+    kind: fc.constant("opened"),
+    severity: fc.constantFrom("info", "critical", "resolved"),
+    title: line,
+    sections: fc.array(section, { maxLength: 60 }),
+    more: fc.array(line, { maxLength: 60 }),
+    subject: fc.constant("x"),
+  });
+  fc.assert(
+    fc.property(message, fc.integer({ min: 1, max: 3 }), (given, attempt) => {
+      const { text, blocks } = slackBody(given, { ...options, attempt });
+      expect(text.length).toBeLessThanOrEqual(4_000);
+      expect(blocks.length).toBeLessThanOrEqual(50);
+      expect(JSON.stringify(blocks).length).toBeLessThan(13_200);
+      for (const block of blocks)
+        if (block.type === "section") expect(block.text.text.length).toBeLessThanOrEqual(3_000);
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test("forty alerts at once: the worst in full, the rest counted, nothing silently dropped", () => {
+  const [first = expect.fail("a section is missing")] = critical.sections;
+  const sections = Array.from({ length: 40 }, (_, index) => ({
+    ...first,
+    headline: `CRITICAL · main · PAIR${index} 1.0${index}`,
+  }));
+  const { text, blocks } = slackBody({ ...critical, title: "CRITICAL · main · 40 alerts", sections }, options);
+  const all = JSON.stringify(blocks);
+  for (let index = 0; index < 40; index += 1) expect(all).toContain(`PAIR${index} `);
+  expect(text).toMatch(/… and \d+ more$/);
+});

@@ -1,0 +1,382 @@
+import { expect, test } from "vitest";
+import { crash, critical, deliveryOf, keyOf, resolved } from "../../test/support/messages.ts";
+import { type Arrived, failure, hurried, notifierContract, testDeps } from "../../test/support/notifier-contract.ts";
+import { closedPort } from "../../test/support/server.ts";
+import { type SlackDouble, type SlackFault, type SlackPost, startSlack } from "../../test/support/slack.ts";
+import type { Delivery, Message, NotifyError, Receipt } from "../core/ports.ts";
+import type { NotifierDeps } from "./adapter.ts";
+import { slack } from "./slack.ts";
+
+const SIGNAL = new AbortController().signal;
+
+const connect = ({ url, token, channel }: { url: string; token: string; channel: string }, deps = testDeps()) =>
+  slack.create("desk-slack", slack.schema.parse({ type: "slack", token, channel, apiUrl: url }), deps);
+
+const refused = (error: string): SlackFault => ({ body: { ok: false, error } });
+
+notifierContract("Slack", ["can be silent", "can fail", "has credentials"], async (deps, logged) => {
+  const server = await startSlack();
+  const notifier = connect(server, deps);
+  const fault = (name: string, kind: NotifyError["kind"], scripted: SlackFault) => ({
+    name,
+    kind,
+    stage: () => server.script("chat.postMessage", scripted),
+  });
+  return {
+    notifier,
+    arrived: () => server.posts.map(read),
+    faults: [
+      fault("HTTP 429", "not_sent", { status: 429, headers: { "retry-after": "2" }, body: "" }),
+      fault("HTTP 502", "ambiguous", { status: 502, body: `<h1>${server.token}</h1>` }),
+      fault("a captive portal", "ambiguous", { body: `<html>log in, ${server.token}</html>` }),
+      fault("a broken connection", "ambiguous", "drop"),
+      fault("half an answer", "ambiguous", "cut"),
+      fault("invalid_blocks", "payload", refused("invalid_blocks")),
+    ],
+    hang: () => {
+      server.script("chat.postMessage", "hang");
+      return { reached: server.untilRequests(1) };
+    },
+    spoilCredentials: () => {
+      server.script("auth.test", refused("invalid_auth"));
+      server.script("chat.postMessage", refused("token_revoked"));
+    },
+    secrets: [server.token],
+    logged,
+    async [Symbol.asyncDispose]() {
+      await notifier.close();
+      await server.close();
+    },
+  };
+});
+
+/** The blocks, or the text where there are none, as a person reads them. */
+function read({ text, blocks, metadata }: SlackPost): Arrived {
+  const texts = [...JSON.stringify(blocks).matchAll(/"text":("(?:[^"\\]|\\.)*")/g)].map(([, json = '""']) =>
+    JSON.parse(json),
+  );
+  const shown = texts.length === 0 ? text : texts.join("\n");
+  const key = /"key":"([0-9a-f]{64})"/.exec(JSON.stringify(metadata))?.[1];
+  return { key, text: shown.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&") };
+}
+
+// ---------------------------------------------------------------- threads and living messages
+
+const say = (kind: Message["kind"], title: string): Message => ({
+  ...critical,
+  kind,
+  title,
+  sections: critical.sections.map((section) => ({ ...section, kind, headline: title })),
+});
+
+const opened = say("opened", "WARNING · main · cross margin level 1.34");
+
+/** A Slack with a living message in it, and a delivery that continues its conversation. */
+async function conversation(deps?: NotifierDeps) {
+  const server = await startSlack();
+  const notifier = connect(server, deps);
+  const receipt = await notifier.send(deliveryOf(opened), SIGNAL);
+  const root = { key: keyOf(opened.title), receipt };
+  const next = (message: Message, over: Partial<Delivery> = {}) =>
+    deliveryOf(message, { root, edits: [{ of: root, message: say("lowered", `now: ${message.title}`) }], ...over });
+  return {
+    server,
+    notifier,
+    receipt,
+    next,
+    async [Symbol.asyncDispose]() {
+      await notifier.close();
+      await server.close();
+    },
+  };
+}
+
+test("a whole incident is one message in the channel, edited in place, with its thread", async () => {
+  await using desk = await conversation();
+  const { notifier, next } = desk;
+  await notifier.send(next(say("raised", "CRITICAL 1.24")), SIGNAL);
+  await notifier.send(next(say("reminded", "STILL CRITICAL 1.22")), SIGNAL);
+  await notifier.send(next(say("lowered", "WARNING 1.33")), SIGNAL);
+  await notifier.send(next(resolved), SIGNAL);
+  expect(desk.server.transcript()).toMatchInlineSnapshot(`
+    "🔴 now: RESOLVED · main · cross margin level 1.52 (edited 4×)
+        🔴 CRITICAL 1.24
+        🔴 STILL CRITICAL 1.22
+        🟢 RESOLVED · main · cross margin level 1.52
+    (from the thread) 🔴 CRITICAL 1.24
+    (from the thread) 🟢 RESOLVED · main · cross margin level 1.52"
+  `);
+});
+
+test("the first message stands in the channel itself, and its receipt says where", async () => {
+  await using desk = await conversation();
+  expect(desk.receipt).toEqual({ channel: desk.server.channel, ts: "1760000000.000001" });
+  expect(desk.server.posts).toMatchObject([{ threadTs: undefined, isBroadcast: false }]);
+});
+
+test.each([
+  { kind: "opened", isBroadcast: true },
+  { kind: "raised", isBroadcast: true },
+  { kind: "reminded", isBroadcast: false },
+  { kind: "resolved", isBroadcast: true },
+  { kind: "ended", isBroadcast: true },
+] as const)("$kind is a reply in the thread, shown in the channel too: $isBroadcast", async ({ kind, isBroadcast }) => {
+  await using desk = await conversation();
+  const receipt = await desk.notifier.send(desk.next(say(kind, "next")), SIGNAL);
+  expect(desk.server.posts[1]).toMatchObject({ threadTs: desk.receipt["ts"], isBroadcast });
+  expect(receipt).toEqual({ channel: desk.server.channel, ts: "1760000000.000002", thread_ts: desk.receipt["ts"] });
+});
+
+test("the living message is brought up to date after the reply", async () => {
+  await using desk = await conversation();
+  await desk.notifier.send(desk.next(say("raised", "CRITICAL 1.24")), SIGNAL);
+  expect(desk.server.requests.map(({ method }) => method)).toEqual([
+    "chat.postMessage",
+    "chat.postMessage",
+    "chat.update",
+  ]);
+  expect(desk.server.posts[0]?.text).toMatch(/^🔴 now: CRITICAL 1.24\n/);
+});
+
+test("lowered is said by the edit alone", async () => {
+  await using desk = await conversation();
+  const receipt = await desk.notifier.send(desk.next(say("lowered", "WARNING 1.33")), SIGNAL);
+  expect(receipt).toEqual(desk.receipt);
+  expect(desk.server.posts).toHaveLength(1);
+  expect(desk.server.posts[0]?.earlier).toHaveLength(1);
+});
+
+test.each(["message_not_found", "cant_update_message", "edit_window_closed", "is_inactive", "channel_not_found"])(
+  "lowered becomes a quiet reply when the edit is refused with %s",
+  async (code) => {
+    await using desk = await conversation();
+    desk.server.script("chat.update", refused(code));
+    await desk.notifier.send(desk.next(say("lowered", "WARNING 1.33")), SIGNAL);
+    expect(desk.server.posts[1]).toMatchObject({ threadTs: desk.receipt["ts"], isBroadcast: false });
+  },
+);
+
+test("lowered becomes a reply when there is nothing to edit, or no receipt is kept", async () => {
+  await using desk = await conversation();
+  await desk.notifier.send(desk.next(say("lowered", "a"), { edits: [] }), SIGNAL);
+  const forgotten = { of: { key: keyOf("x"), receipt: undefined }, message: opened };
+  await desk.notifier.send(desk.next(say("lowered", "b"), { edits: [forgotten] }), SIGNAL);
+  expect(desk.server.posts.slice(1).map(({ threadTs }) => threadTs)).toEqual([desk.receipt["ts"], desk.receipt["ts"]]);
+});
+
+test("lowered is tried again later when Slack asks to wait", async () => {
+  await using desk = await conversation();
+  desk.server.script("chat.update", refused("ratelimited"));
+  const error = await failure(desk.notifier.send(desk.next(say("lowered", "WARNING 1.33")), SIGNAL));
+  expect(error.kind).toBe("not_sent");
+  expect(desk.server.posts).toHaveLength(1);
+});
+
+test.each([
+  "cannot_reply_to_message",
+  "thread_not_found",
+  "message_not_found",
+  "restricted_action_thread_locked",
+  "restricted_action_non_threadable_channel",
+])("a reply goes to the channel when the thread is refused with %s", async (code) => {
+  await using desk = await conversation();
+  desk.server.script("chat.postMessage", refused(code));
+  const receipt = await desk.notifier.send(desk.next(say("raised", "CRITICAL 1.24")), SIGNAL);
+  expect(desk.server.posts[1]).toMatchObject({ threadTs: undefined, isBroadcast: false });
+  expect(receipt).not.toHaveProperty("thread_ts");
+});
+
+test("somebody has deleted the living message: what follows stands in the channel", async () => {
+  await using desk = await conversation();
+  desk.server.remove(desk.receipt["ts"] ?? "");
+  await desk.notifier.send(desk.next(say("lowered", "WARNING 1.33")), SIGNAL);
+  expect(desk.server.posts).toMatchObject([{ threadTs: undefined }]);
+});
+
+test.each<{ name: string; receipt: Receipt | undefined }>([
+  { name: "no receipt of the first message is kept", receipt: undefined },
+  { name: "the config names another channel now", receipt: { channel: "C9999999999", ts: "1760000000.000001" } },
+])("a message stands in the channel when $name", async ({ receipt }) => {
+  await using desk = await conversation();
+  await desk.notifier.send(desk.next(resolved, { root: { key: keyOf("x"), receipt }, edits: [] }), SIGNAL);
+  expect(desk.server.posts[1]?.threadTs).toBeUndefined();
+});
+
+test.each<SlackFault>([refused("internal_error"), "drop", { status: 429, body: "" }, { body: "<html>" }])(
+  "a failed edit (%j) does not unsend the message",
+  async (fault) => {
+    const logged: string[] = [];
+    await using desk = await conversation(testDeps({ logged }));
+    desk.server.script("chat.update", fault);
+    const receipt = await desk.notifier.send(desk.next(say("raised", "CRITICAL 1.24")), SIGNAL);
+    expect(receipt["ts"]).toBe("1760000000.000002");
+    expect(logged.join()).toContain("not edited");
+  },
+);
+
+test("an abort while the living message is edited does not unsend the message", async () => {
+  await using desk = await conversation();
+  desk.server.script("chat.update", "hang");
+  const abort = new AbortController();
+  const sending = desk.notifier.send(desk.next(say("raised", "CRITICAL 1.24")), abort.signal);
+  await desk.server.untilRequests(3);
+  abort.abort();
+  expect((await sending)["ts"]).toBe("1760000000.000002");
+});
+
+test("the edits of a silent Slack end by themselves", async () => {
+  await using desk = await conversation(testDeps({ clock: hurried(50) }));
+  desk.server.script("chat.update", "hang");
+  expect(await desk.notifier.send(desk.next(say("raised", "CRITICAL 1.24")), SIGNAL)).toHaveProperty("ts");
+});
+
+test("plain form has neither blocks nor metadata, and takes the blocks off a living message", async () => {
+  await using desk = await conversation();
+  await desk.notifier.send(desk.next(say("raised", "CRITICAL 1.24"), { plain: true }), SIGNAL);
+  expect(desk.server.requests[1]?.args).not.toHaveProperty("blocks");
+  expect(desk.server.requests[1]?.args).not.toHaveProperty("metadata");
+  expect(desk.server.posts.map(({ blocks }) => blocks)).toEqual([[], []]);
+});
+
+test("a repeat says that it may be one, and carries the attempt beside the key", async () => {
+  await using desk = await conversation();
+  await desk.notifier.send(deliveryOf(critical, { attempt: 3 }), SIGNAL);
+  expect(JSON.stringify(desk.server.posts[1]?.blocks)).toContain("#A1B2-3 · try 3, may be a repeat");
+  expect(desk.server.posts[1]?.metadata).toEqual({
+    event_type: "margin_alert",
+    event_payload: { key: keyOf(critical.title), attempt: 3, kind: "raised" },
+  });
+});
+
+test("nothing is unfurled, linked or read as markup", async () => {
+  await using desk = await conversation();
+  expect(desk.server.requests[0]?.args).toMatchObject({
+    mrkdwn: "false",
+    unfurl_links: "false",
+    unfurl_media: "false",
+  });
+});
+
+// ---------------------------------------------------------------- what a failure means
+
+const sendTo = async (server: SlackDouble, fault: SlackFault, deps?: NotifierDeps): Promise<NotifyError> => {
+  server.script("chat.postMessage", fault);
+  const notifier = connect(server, deps);
+  const error = await failure(notifier.send(deliveryOf(crash), SIGNAL));
+  await notifier.close();
+  return error;
+};
+
+test.each([
+  ["invalid_auth", "refused", /make a new bot token/],
+  ["not_authed", "refused", /bot token/],
+  ["token_revoked", "refused", /bot token/],
+  ["token_expired", "refused", /bot token/],
+  ["account_inactive", "refused", /bot token/],
+  ["missing_scope", "refused", /chat:write/],
+  ["not_in_channel", "refused", /invite the bot/],
+  ["channel_not_found", "refused", /C0123456789/],
+  ["is_archived", "refused", /archive/],
+  ["restricted_action_read_only_channel", "refused", /administrator/],
+  ["invalid_blocks", "payload", /form of the message/],
+  ["invalid_blocks_format", "payload", /./],
+  ["msg_too_long", "payload", /./],
+  ["msg_blocks_too_long", "payload", /./],
+  ["no_text", "payload", /./],
+  ["invalid_metadata_format", "payload", /./],
+  ["invalid_metadata_schema", "payload", /./],
+  ["ratelimited", "not_sent", /wait/],
+  ["rate_limited", "not_sent", /./],
+  ["request_timeout", "not_sent", /./],
+  ["message_limit_exceeded", "not_sent", /./],
+  ["internal_error", "ambiguous", /Slack failed/],
+  ["fatal_error", "ambiguous", /./],
+  ["service_unavailable", "ambiguous", /./],
+  ["some_new_code", "ambiguous", /some_new_code/],
+  ["<html>a captive portal</html>", "ambiguous", /not Slack's/],
+] as const)("%s means %s", async (code, kind, text) => {
+  await using server = await startSlack();
+  const error = await sendTo(server, refused(code));
+  expect(error.kind).toBe(kind);
+  expect(error.message).toMatch(text);
+  expect(error.message).not.toContain("html");
+});
+
+test.each([
+  ["60", 60_000],
+  ["0", 1_000],
+  ["2592000", 300_000],
+  ["-1", 1_000],
+  ["soon", 1_000],
+  [undefined, 1_000],
+] as const)("HTTP 429 with Retry-After %s waits %d ms", async (header, waitMs) => {
+  await using server = await startSlack();
+  const headers = header === undefined ? {} : { "retry-after": header };
+  expect(await sendTo(server, { status: 429, headers, body: "" })).toMatchObject({
+    kind: "not_sent",
+    retryAfterMs: waitMs,
+  });
+});
+
+test("ratelimited inside an answer of 200 takes its Retry-After too", async () => {
+  await using server = await startSlack();
+  const fault = { headers: { "retry-after": "7" }, body: { ok: false, error: "ratelimited" } };
+  expect(await sendTo(server, fault)).toMatchObject({ kind: "not_sent", retryAfterMs: 7_000 });
+});
+
+test.each<[string, SlackFault, NotifyError["kind"]]>([
+  ["HTTP 500", { status: 500, body: "" }, "ambiguous"],
+  ["HTTP 503", { status: 503, body: "<html>" }, "ambiguous"],
+  ["HTTP 302 to a portal", { status: 302, headers: { location: "http://127.0.0.1:1/" }, body: "" }, "not_sent"],
+  ["HTTP 404", { status: 404, body: "" }, "not_sent"],
+  ["HTML with 200", { body: "<html>" }, "ambiguous"],
+  ["ok without ts", { body: { ok: true, channel: "C0123456789" } }, "ambiguous"],
+  ["ok that is not true", { body: { ok: "yes", channel: "C0123456789", ts: "1.2" } }, "ambiguous"],
+  ["null", { body: "null" }, "ambiguous"],
+  ["an empty body", { body: "" }, "ambiguous"],
+  ["a cut body", "cut", "ambiguous"],
+  ["accepted, and the answer lost", "accept-and-drop", "ambiguous"],
+  ["an answer without end", { body: "x".repeat(2_000_000) }, "ambiguous"],
+])("%s", async (_name, fault, kind) => {
+  await using server = await startSlack();
+  expect((await sendTo(server, fault)).kind).toBe(kind);
+  expect(server.requests).toHaveLength(1);
+});
+
+test.each<[string, SlackFault]>([
+  ["is silent", "hang"],
+  ["accepts and is silent", "accept-and-hang"],
+  ["drips its answer", "drip"],
+])("a Slack that %s is given up at the deadline", async (_name, fault) => {
+  await using server = await startSlack();
+  const error = await sendTo(server, fault, testDeps({ clock: hurried(100) }));
+  expect(error).toMatchObject({ kind: "ambiguous", message: "Slack: no complete answer within 15 s" });
+  expect(server.requests).toHaveLength(1);
+});
+
+test("a Slack that cannot be reached has surely got nothing", async () => {
+  const notifier = connect({
+    url: `http://127.0.0.1:${await closedPort()}/api/`,
+    token: "xoxb-x",
+    channel: "C0123456789",
+  });
+  const error = await failure(notifier.send(deliveryOf(critical), SIGNAL));
+  expect(error).toMatchObject({ kind: "not_sent", message: "Slack: connection refused" });
+});
+
+test("a token without the scope to write is refused before anything is sent", async () => {
+  await using server = await startSlack({ scopes: "channels:read,users:read" });
+  expect(await failure(connect(server).verify(SIGNAL))).toMatchObject({
+    kind: "refused",
+    message: expect.stringContaining("chat:write"),
+  });
+});
+
+test.each([
+  ["http://slack.test/api/", /https/],
+  ["ftp://slack.test/", /https/],
+  ["https://slack.com/api/?x=1", /query/],
+])("apiUrl %s is not accepted", (apiUrl, problem) => {
+  const { error } = slack.schema.safeParse({ type: "slack", token: "xoxb-x", channel: "C0123456789", apiUrl });
+  expect(error?.issues[0]?.message).toMatch(problem);
+});

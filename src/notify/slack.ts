@@ -1,0 +1,144 @@
+// Slack. The first message of an incident is its living message: it stands in the channel and is edited in place; everything
+// later is a reply in its thread, and the loud ones are shown in the channel too.
+import { z } from "zod";
+import { type Delivery, type Earlier, type Message, type Notifier, NotifyError, type Receipt } from "../core/ports.ts";
+import { httpUrl, secretText } from "../lib/zod.ts";
+import type { NotifierDeps, NotifierType } from "./adapter.ts";
+import { within } from "./deadline.ts";
+import { createSlackClient, type Outcome } from "./slack-client.ts";
+import { isEditRefused, isThreadGone, NOT_SLACK, refusal } from "./slack-errors.ts";
+import { slackBody } from "./slack-layout.ts";
+import { adapterWords } from "./text.ts";
+
+const CHANNEL_EXPECTED = "expected a channel id such as C0123456789";
+
+const schema = z.strictObject({
+  type: z.literal("slack"),
+  token: secretText().describe("Bot token (xoxb-…) of a Slack app with the scope chat:write."),
+  channel: z
+    .string(CHANNEL_EXPECTED)
+    .min(1, CHANNEL_EXPECTED)
+    .describe("Channel id, such as C0123456789. Invite the app's bot to the channel."),
+  apiUrl: httpUrl({ keyed: true, base: true }).prefault("https://slack.com/api/").describe("Where Slack's Web API is."),
+});
+export type SlackSettings = z.output<typeof schema>;
+
+const ATTEMPT_MAX_MS = 15_000;
+const EDITS_MAX_MS = 5_000;
+
+function create(name: string, settings: SlackSettings, deps: NotifierDeps): Notifier {
+  const { clock, log } = deps;
+  const words = adapterWords(deps.language);
+  const client = createSlackClient({ ...settings, clock });
+
+  function bodyOf(message: Message, { key, attempt, plain }: Delivery) {
+    const { text, blocks } = slackBody(message, { words, attempt, plain });
+    if (plain) return { text };
+    const metadata = { event_type: "margin_alert", event_payload: { key, attempt, kind: message.kind } };
+    return { text, blocks, metadata };
+  }
+
+  async function post(delivery: Delivery, thread: Thread | undefined, signal: AbortSignal): Promise<Receipt> {
+    const where = thread && { thread_ts: thread.ts, reply_broadcast: thread.isBroadcast };
+    const quietly = { mrkdwn: false, unfurl_links: false, unfurl_media: false };
+    const args = { channel: settings.channel, ...where, ...quietly, ...bodyOf(delivery.message, delivery) };
+    const outcome = await client.call("chat.postMessage", args, signal);
+    if (outcome.ok) return receiptOf(outcome, thread);
+    if (thread !== undefined && isThreadGone(outcome.code)) return post(delivery, undefined, signal);
+    throw refusal(outcome.code, outcome.retryAfterMs);
+  }
+
+  async function edit(place: Place, message: Message, delivery: Delivery, signal: AbortSignal): Promise<Outcome> {
+    // an update without blocks keeps the old ones, so the plain form has to empty them
+    return client.call("chat.update", { ...place, blocks: [], ...bodyOf(message, delivery) }, signal);
+  }
+
+  /** The quiet way: the living messages and nothing else. Undefined when one cannot be edited: then it has to be said. */
+  async function editAll(delivery: Delivery, signal: AbortSignal): Promise<Receipt | undefined> {
+    let last: Place | undefined;
+    for (const { of, message } of delivery.edits) {
+      const place = placeOf(of);
+      if (place === undefined) return undefined;
+      const outcome = await edit(place, message, delivery, signal);
+      if (!outcome.ok && isEditRefused(outcome.code)) return undefined;
+      if (!outcome.ok) throw refusal(outcome.code, outcome.retryAfterMs);
+      last = place;
+    }
+    return last && { ...last };
+  }
+
+  /** The message is out: nothing that happens to its living messages may make it look unsent. */
+  async function decorate(delivery: Delivery, signal: AbortSignal): Promise<void> {
+    try {
+      for (const { of, message } of delivery.edits) {
+        const place = placeOf(of);
+        if (place === undefined) continue;
+        const outcome = await edit(place, message, delivery, signal);
+        if (!outcome.ok) log.debug({ notifier: name, key: of.key, code: outcome.code }, "living message not edited");
+      }
+    } catch (error) {
+      log.debug({ notifier: name, key: delivery.key, reason: String(error) }, "living messages not edited");
+    }
+  }
+
+  return {
+    name,
+    recipients: [settings.channel],
+    async send(delivery, signal) {
+      const isQuiet = delivery.message.kind === "lowered";
+      const { receipt, isEdited } = await within(ATTEMPT_MAX_MS, { clock, signal }, async (limit) => {
+        const edited = isQuiet ? await editAll(delivery, limit) : undefined;
+        if (edited !== undefined) return { receipt: edited, isEdited: true };
+        return { receipt: await post(delivery, threadOf(delivery, settings.channel), limit), isEdited: false };
+      });
+      if (!isEdited) await within(EDITS_MAX_MS, { clock, signal }, (limit) => decorate(delivery, limit));
+      return receipt;
+    },
+    async verify(signal) {
+      const outcome = await within(ATTEMPT_MAX_MS, { clock, signal }, (limit) => client.call("auth.test", {}, limit));
+      if (!outcome.ok) throw refusal(outcome.code, outcome.retryAfterMs);
+      const scopes = outcome.result.response_metadata?.scopes;
+      if (scopes !== undefined && !scopes.includes("chat:write")) throw refusal("missing_scope", 0);
+    },
+    close: () => client.close(),
+  };
+}
+
+export const slack = { schema, create } satisfies NotifierType<SlackSettings>;
+
+// ---------------------------------------------------------------- where a message goes
+
+interface Place {
+  readonly channel: string;
+  readonly ts: string;
+}
+
+interface Thread {
+  readonly ts: string;
+  readonly isBroadcast: boolean;
+}
+
+function placeOf({ receipt }: Earlier): Place | undefined {
+  const { channel, ts } = receipt ?? {};
+  return channel === undefined || ts === undefined ? undefined : { channel, ts };
+}
+
+const LOUD: ReadonlySet<Message["kind"]> = new Set(["opened", "raised", "resolved", "ended"]);
+
+/** The thread of the conversation's first message, unless that one stands in another channel than the config names now. */
+function threadOf({ root, message }: Delivery, channel: string): Thread | undefined {
+  const place = root && placeOf(root);
+  if (place === undefined) return undefined;
+  const isChannelId = /^[CDG][A-Z0-9]{6,}$/.test(channel);
+  if (isChannelId && place.channel !== channel) return undefined;
+  return { ts: root?.receipt?.["thread_ts"] ?? place.ts, isBroadcast: LOUD.has(message.kind) };
+}
+
+const posted = z.object({ ok: z.literal(true), channel: z.string().min(1), ts: z.string().min(1) });
+
+function receiptOf({ result }: Outcome & { ok: true }, thread: Thread | undefined): Receipt {
+  const { success, data } = posted.safeParse(result);
+  if (!success) throw new NotifyError("ambiguous", NOT_SLACK);
+  const { channel, ts } = data;
+  return thread === undefined ? { channel, ts } : { channel, ts, thread_ts: thread.ts };
+}

@@ -1,0 +1,55 @@
+// What a failed SMTP session means for delivery. A reply of the server decides; without one it matters whether the mail's bytes
+// had left: drop and silence look alike, and only before that moment do they mean "surely not delivered".
+import { NotifyError } from "../core/ports.ts";
+import { networkProblem } from "./network.ts";
+import { NoLoginError } from "./smtp.ts";
+import { clean, clip } from "./text.ts";
+
+interface SmtpReply {
+  readonly responseCode: number;
+  /** nodemailer's word for what went wrong: ETLS, EAUTH, EENVELOPE, EMESSAGE, EPROTOCOL … */
+  readonly code: string;
+  /** The command that was answered: "MAIL FROM", "RCPT TO", "DATA" … */
+  readonly command: string;
+  readonly response: string;
+}
+
+const NO_LOGIN =
+  "the mail server offers no login: take user and password out of the url, or name the server's submission port";
+const NO_STARTTLS = "the mail server offers no STARTTLS: use smtps://, or set tls: none, only for a local relay";
+
+export function smtpFailure(error: unknown, isHandedOver: boolean, signal: AbortSignal): NotifyError {
+  if (error instanceof NoLoginError) return new NotifyError("refused", NO_LOGIN);
+  const reply = replyOf(error);
+  if (reply !== undefined && !signal.aborted) return replyFailure(reply);
+  const kind = isHandedOver ? "ambiguous" : "not_sent";
+  return new NotifyError(kind, `mail server: ${networkProblem(error, signal)}`, { cause: error });
+}
+
+/** Without `cause`: nodemailer's error holds the whole dialogue's last reply, which may repeat what we sent. */
+function replyFailure(reply: SmtpReply): NotifyError {
+  const { responseCode, code, command, response } = reply;
+  const words = clip(clean(response), 200);
+  if (responseCode < 500) return new NotifyError("not_sent", `the mail server asks to try later: ${words}`);
+  if (code === "ETLS") return new NotifyError("refused", NO_STARTTLS);
+  if (code === "EAUTH" || [530, 534, 535, 538].includes(responseCode)) {
+    return new NotifyError(
+      "refused",
+      `the mail server refuses user or password (${responseCode}): check the url in the config`,
+    );
+  }
+  const isOfMessage = code === "EMESSAGE" || command === "DATA" || command === "MAIL FROM";
+  if (isOfMessage && (responseCode === 552 || responseCode === 554)) {
+    return new NotifyError("payload", `the mail server refuses the mail: ${words}`);
+  }
+  const what = command === "RCPT TO" ? "the recipient" : command === "MAIL FROM" ? "the sender" : "the mail";
+  return new NotifyError("refused", `the mail server refuses ${what}: ${words}`);
+}
+
+function replyOf(error: unknown): SmtpReply | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const responseCode: unknown = Reflect.get(error, "responseCode");
+  if (typeof responseCode !== "number") return undefined;
+  const text = (name: string) => String(Reflect.get(error, name) ?? "");
+  return { responseCode, code: text("code"), command: text("command"), response: text("response") };
+}
