@@ -76,7 +76,7 @@ export async function startDaemon(config: Config, world: World): Promise<Daemon>
   const notifiers = openNotifiers(config, world, instance, stack);
   const binance = openExchange(config, world, store);
   stack.defer(() => binance.close());
-  const isWatched = (account: string, about: Subject | "isolated") => isWatchedSubject(config, account, about);
+  const isWatched = (account: string, about: Subject | "isolated") => isWatchedSubject(config.accounts, account, about);
   const ledger = openLedger({ store, instance, notifiers, log, isWatched });
   const book = rulebook(config, log);
 
@@ -87,7 +87,7 @@ export async function startDaemon(config: Config, world: World): Promise<Daemon>
   const locale: Locale = { timezone: config.timezone, language: config.language };
   const shared = { ledger, book, clock, locale, deliver: deliveries.add };
   const watches = config.accounts.map((account) => watchOf(account, binance.exchange(account), shared));
-  deliveries.add(sayOrphans(config, ledger, book, clock.wallMs(), locale));
+  deliveries.add(sayOrphans(config.accounts, ledger, book, clock.wallMs(), locale));
 
   const refused = Promise.withResolvers<string>();
   for (const watch of watches) {

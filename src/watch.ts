@@ -1,6 +1,5 @@
 // One account's watch: what a poll of it needs, and whether its key is refused for good. Also what happens at a start with another
 // config than before: what nobody watches any more ends, and says so.
-import type { AccountConfig, Config } from "./config/config.ts";
 import { endOrphans, type Rulebook } from "./core/advance.ts";
 import { announce } from "./core/announce.ts";
 import { startHealth } from "./core/feed.ts";
@@ -13,10 +12,18 @@ import type { CycleParts } from "./cycle.ts";
 import type { Ledger } from "./ledger.ts";
 import { isKeyRefusal } from "./startup.ts";
 
+/** What the config says of an account, as far as the watch is concerned. */
+export interface WatchedAccount {
+  readonly name: string;
+  readonly poll: string;
+  readonly cross: boolean;
+  readonly isolated: "all" | "none" | readonly string[];
+}
+
 export type Shared = Pick<CycleParts, "ledger" | "book" | "clock" | "locale" | "deliver">;
 
 export interface Watch {
-  readonly account: AccountConfig;
+  readonly account: WatchedAccount;
   readonly parts: CycleParts;
   note(results: readonly ReadResult[]): void;
   /** Resolves after the first poll. */
@@ -25,7 +32,7 @@ export interface Watch {
   isRefused(): boolean;
 }
 
-export function watchOf(account: AccountConfig, exchange: Exchange, shared: Shared): Watch {
+export function watchOf(account: WatchedAccount, exchange: Exchange, shared: Shared): Watch {
   const sources: readonly Source[] = [
     ...(account.cross ? ["cross" as const] : []),
     ...(account.isolated === "none" ? [] : ["isolated" as const]),
@@ -59,7 +66,7 @@ export function watchOf(account: AccountConfig, exchange: Exchange, shared: Shar
 
 /** Alerts whose rule, account or subject is no longer watched end as such, and people are told. */
 export function sayOrphans(
-  config: Config,
+  accounts: readonly WatchedAccount[],
   ledger: Ledger,
   book: Rulebook,
   nowMs: number,
@@ -67,14 +74,18 @@ export function sayOrphans(
 ): readonly OutboxRow[] {
   const rules = new Map(book.rules.map((rule) => [rule.id, rule]));
   const isWatched = ({ account, subject, rule }: AlertId): boolean =>
-    isWatchedSubject(config, account, subject) &&
+    isWatchedSubject(accounts, account, subject) &&
     (OWN_RULES.some((own) => own === rule) || (rules.get(rule)?.coversSubject(subject) ?? false));
   const { changes, situations } = endOrphans(ledger.alerts(), isWatched, nowMs);
   return ledger.commit(announce(changes, situations, { book, states: ledger.states, nowMs, locale }), undefined, nowMs);
 }
 
 /** Does the config cover this subject of this account? `isolated`: any pair; `feed` and the like: the account itself. */
-export function isWatchedSubject({ accounts }: Config, account: string, about: Subject | "isolated"): boolean {
+export function isWatchedSubject(
+  accounts: readonly WatchedAccount[],
+  account: string,
+  about: Subject | "isolated",
+): boolean {
   const watched = accounts.find(({ name }) => name === account);
   if (watched === undefined) return false;
   const { cross, isolated } = watched;

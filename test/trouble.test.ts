@@ -106,4 +106,17 @@ describe("start", () => {
     expect(await margind.exited).toBe(0);
     expect(performance.now() - before).toBeLessThan(5000);
   });
+
+  test("a second signal ends it at once, and the outbox is safe", async () => {
+    world.now.slack.script("chat.postMessage", "hang");
+    world.now.account.level = 1.24;
+    await using margind = world.daemon();
+    await untilTrue(() => world.now.slack.requests.some(({ method }) => method === "chat.postMessage"));
+    margind.kill("SIGINT");
+    await untilTrue(() => margind.err().includes("a second signal stops at once"));
+    margind.kill("SIGINT");
+    expect(await margind.exited).toBe(130);
+    const { undelivered } = JSON.parse((await world.run("status", "--json")).out);
+    expect(undelivered).toContainEqual(expect.objectContaining({ notifier: "desk" }));
+  });
 });

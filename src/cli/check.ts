@@ -1,15 +1,17 @@
 // `margind check`: the configuration as margind understands it, so that a wrong idea shows before the night it matters.
+
 import type { AccountConfig, Config } from "../config/config.ts";
 import { nextPolls } from "../config/cron.ts";
 import { clockSeconds, duration, zoneName } from "../core/format.ts";
 import { SEVERITIES } from "../core/ports.ts";
 import type { Route, RuleConfig, Threshold } from "../core/rules/types.ts";
+import { systemClock } from "../lib/clock.ts";
 import { type ConfigOption, readConfig } from "./context.ts";
 import { count } from "./text.ts";
 
 export async function check(options: ConfigOption): Promise<void> {
   const config = await readConfig(options);
-  process.stdout.write(`${describe(config, Date.now()).join("\n")}\n`);
+  process.stdout.write(`${describe(config, systemClock.wallMs()).join("\n")}\n`);
 }
 
 export function describe(config: Config, nowMs: number): string[] {

@@ -1,7 +1,9 @@
 // What the commands share: finding and reading the config, the logger, the exit codes.
+
 import { existsSync } from "node:fs";
 import type { Command } from "commander";
 import type { Config } from "../config/config.ts";
+import { systemClock } from "../lib/clock.ts";
 import { LOG_LEVELS, type Log, type LogLevel, makeLogger } from "../lib/log.ts";
 
 /** Exit codes: good, failed, bad configuration (EX_CONFIG of sysexits.h; systemd does not restart on it). */
@@ -47,7 +49,7 @@ export async function readConfig(options: ConfigOption): Promise<Config> {
     import("../notify/index.ts"),
   ]);
   try {
-    return loadConfig(file, { env: process.env, notifierSchemas, nowMs: Date.now() });
+    return loadConfig(file, { env: process.env, notifierSchemas, nowMs: systemClock.wallMs() });
   } catch (error) {
     if (error instanceof ConfigError) throw new CommandError(error.format(), EXIT.config);
     throw error;

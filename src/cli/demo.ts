@@ -43,7 +43,7 @@ export async function demo(): Promise<void> {
     const channels = channelsFrom(process.env);
     process.stdout.write(greeting(exchange.url, channels));
     const file = writeConfig(folder, exchange.url, channels);
-    const config = loadConfig(file, { env: process.env, notifierSchemas, nowMs: Date.now() });
+    const config = loadConfig(file, { env: process.env, notifierSchemas, nowMs: systemClock.wallMs() });
     await replay(config, exchange, wall, path);
   } finally {
     await exchange.close();
@@ -58,7 +58,7 @@ function openExchange(path: BarsPath, simNowMs: () => number): Promise<Simulator
     keys: [{ apiKey: KEY.apiKey, credential, book: demoBook() }],
     path,
     simNowMs,
-    serverNowMs: Date.now,
+    serverNowMs: systemClock.wallMs,
     monoMs: systemClock.monoMs,
     actions: demoActions(KEY.apiKey),
     bookAtMs: path.startMs,
@@ -73,7 +73,7 @@ async function replay(config: Config, exchange: Simulator, wall: Wall, path: Bar
     log: makeLogger({ level: "error", format: "pretty", write: (line) => void process.stderr.write(line) }),
     out: process.stdout,
     pid: process.pid,
-    serverClock: Date.now,
+    serverClock: systemClock.wallMs,
     onRequest(request) {
       wall.onRequest(request);
       tally.onRequest(request);

@@ -1,7 +1,7 @@
 // `margind run`: the daemon in the foreground, until a signal ends it or it must give up.
 import { startDaemon } from "../app.ts";
 import type { Config } from "../config/config.ts";
-import { systemClock } from "../lib/clock.ts";
+import { deadline, systemClock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import { systemd } from "../lib/systemd.ts";
 import { CommandError, type ConfigOption, environmentLog, readConfig } from "./context.ts";
@@ -51,7 +51,7 @@ function stopSignal(log: Log): AbortSignal {
     log.info({ signal }, "stopping; a second signal stops at once");
     stopping.abort();
     // The parts have deadlines of their own; this one holds whatever they do. The outbox is safe at every moment.
-    setTimeout(() => process.exit(0), STOP_WITHIN_MS).unref();
+    deadline(STOP_WITHIN_MS, () => process.exit(0));
   };
   process.on("SIGTERM", onSignal);
   process.on("SIGINT", onSignal);

@@ -6,6 +6,7 @@ import { duration, level, percent } from "../core/format.ts";
 import { rank } from "../core/lifecycle.ts";
 import type { Severity } from "../core/ports.ts";
 import type { Snapshot, Store } from "../core/store.ts";
+import { systemClock } from "../lib/clock.ts";
 import { type Holder, lockHolder } from "../store/lock.ts";
 import { openStoreForReading } from "../store/sqlite.ts";
 import { CommandError, type ConfigOption, configFile } from "./context.ts";
@@ -66,7 +67,7 @@ const STUCK_MS = 120_000;
 
 export function status(options: ConfigOption & { readonly json?: boolean }): void {
   const stateDir = stateDirOf(configFile(options), process.env);
-  const nowMs = Date.now();
+  const nowMs = systemClock.wallMs();
   const store = openStoreForReading(stateDir, () => undefined);
   if (store === undefined)
     throw new CommandError(`Nothing was ever stored in ${stateDir}: margind has not run there yet.`);

@@ -2,8 +2,8 @@
 // command does, with the same worker. Either way it waits for the receipt, so "sent" means that the other side has accepted it.
 import { randomUUID } from "node:crypto";
 import type { Config } from "../config/config.ts";
+import { testMessage } from "../core/compose.ts";
 import { duration } from "../core/format.ts";
-import { testMessage } from "../core/message.ts";
 import type { NewRow, NotifyError, OutboxRow } from "../core/ports.ts";
 import type { Store } from "../core/store.ts";
 import { startDelivery } from "../deliver.ts";
@@ -69,7 +69,7 @@ function newRows(notifiers: readonly Notifier[], { language }: Config, instance:
       message: testMessage(name, `#${run.slice(0, 4).toUpperCase()}-1`, language),
       rootKey: null,
       edits: [],
-      enqueuedAtMs: Date.now(),
+      enqueuedAtMs: systemClock.wallMs(),
     })),
   );
 }

@@ -1,9 +1,10 @@
 // Situations of one cycle become notifications: one message for each notifier, worst first, in the conversation where it belongs.
 // Also decides which living messages are brought up to date. Pure: the caller turns a notification into outbox rows.
 import type { AlertChange, Rulebook, States } from "./advance.ts";
+import { compose, isOver } from "./compose.ts";
 import type { Locale } from "./format.ts";
 import { type AlertState, type Firing, rank, shortId, type Thread } from "./lifecycle.ts";
-import { compose, conversation, isOver, section, standing } from "./message.ts";
+import { conversation, section, standing } from "./message.ts";
 import type { AlertId, Message } from "./ports.ts";
 import { routeOf } from "./route.ts";
 import type { Situation } from "./situation.ts";

@@ -91,6 +91,7 @@ test.each<[FieldName, Partial<PairAnswer>]>([
   ["liquidationDistancePct", { liquidatePrice: undefined }],
   ["liquidationDistancePct", { indexPrice: undefined }],
   ["liquidationDistancePct", { indexPrice: 0 }],
+  ["liquidationDistancePct", { indexPrice: Number.MIN_VALUE, base: leg("FET", { borrowed: 1 }) }],
 ])("a pair in debt is INVALID when %s is needed and comes of %j, and only then", (field, over) => {
   expect(onlyPair({ ...FETUSDT, ...over }, using("isolated", field))).toMatchObject({
     class: "INVALID",

@@ -167,7 +167,8 @@ function pairValues(pair: PairAnswer, long: boolean, hasDebt: boolean): Values {
   if (indexPrice !== undefined) values.indexPrice = indexPrice;
   if (liquidatePrice !== undefined) values.liquidatePrice = liquidatePrice;
   if (hasDebt && indexPrice !== undefined && indexPrice > 0 && liquidatePrice !== undefined) {
-    values.liquidationDistancePct = pairDistancePct(indexPrice, liquidatePrice, long);
+    const distancePct = pairDistancePct(indexPrice, liquidatePrice, long);
+    if (Number.isFinite(distancePct)) values.liquidationDistancePct = distancePct;
   }
   return values;
 }

@@ -31,6 +31,11 @@ function timer(ms: number, signal: AbortSignal | undefined): Promise<void> {
   });
 }
 
+/** Calls back after `ms` unless the process has ended by itself: it is not kept alive for this. */
+export function deadline(ms: number, callback: () => void): void {
+  setTimeout(callback, ms).unref();
+}
+
 /** A step of the wall clock larger than this is told; NTP slewing and timer jitter are far below it. */
 const STEP_MS = 1000;
 const LOOK_EVERY_MS = 250;

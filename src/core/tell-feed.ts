@@ -1,0 +1,78 @@
+// What is said when the daemon cannot see: why, what was last seen, what still fires, what to do by hand. And of a position that
+// the exchange's answer no longer holds.
+import type { Blindness } from "./feed.ts";
+import * as format from "./format.ts";
+import { sourceOf } from "./observe.ts";
+import type { Facts, Known } from "./situation.ts";
+import { WORDS, type Words } from "./words/index.ts";
+
+type GoneFacts = Extract<Facts, { about: "gone" }>;
+
+/** Subjects that a blind message lists. */
+const LAST_SEEN_MAX = 5;
+/** A time within this needs no date. */
+const TODAY_MS = 12 * 3_600_000;
+
+export function blindLines(
+  blindness: Blindness | undefined,
+  known: readonly Known[],
+  nowMs: number,
+  locale: format.Locale,
+): readonly string[] {
+  const words = WORDS[locale.language];
+  const firing = known.filter(({ severity }) => severity !== null).map((item) => knownText(item, words));
+  const still = firing.length === 0 ? words.nothingFiring : words.stillFiring(firing);
+  if (blindness === undefined) return [still];
+  const because = cause(blindness, nowMs, locale);
+  const { failure } = blindness;
+  const last = lastSeenBefore(blindness, known, nowMs, locale);
+  return [words.join([because, last]), words.join([words.blindMeans, still, words.byHand(failure)])];
+}
+
+function cause({ failure, invalid, source }: Blindness, nowMs: number, locale: format.Locale): string {
+  const words = WORDS[locale.language];
+  if (invalid !== null) return words.unreadable(words.source[source], invalid);
+  if (failure === null) return words.noAnswerYet;
+  const { untilMs } = failure;
+  if (untilMs === undefined) return words.failure(failure, undefined);
+  const time = `${format.clockTime(untilMs, nowMs, locale)} ${format.zoneName(untilMs, locale.timezone)}`;
+  return words.failure(failure, { time, left: format.duration(untilMs - nowMs, locale.language) });
+}
+
+/** What is out of sight now, as it was when it was last seen. What another source still shows is not out of sight. */
+function lastSeenBefore(
+  { sources, lastOkAtMs }: Blindness,
+  known: readonly Known[],
+  nowMs: number,
+  locale: format.Locale,
+): string {
+  const words = WORDS[locale.language];
+  const lost = known.filter(({ subject }) => sources.includes(sourceOf(subject)));
+  const worth = lost.filter(({ level }) => level !== null).slice(0, LAST_SEEN_MAX);
+  if (worth.length > 0) return lastSeen(worth, nowMs, locale);
+  return lastOkAtMs === null ? words.neverSeen : words.lastSeenNothing;
+}
+
+/** The worst few subjects with debt as they were last seen. */
+function lastSeen(known: readonly Known[], nowMs: number, locale: format.Locale): string {
+  const words = WORDS[locale.language];
+  const newestMs = Math.max(...known.map(({ atMs }) => atMs));
+  const isToday = Math.abs(nowMs - newestMs) < TODAY_MS;
+  const time = isToday ? format.clockSeconds(newestMs, locale) : format.clockTime(newestMs, nowMs, locale);
+  return words.lastSeen(
+    known.map((item) => knownText(item, words)),
+    `${time} ${format.zoneName(newestMs, locale.timezone)}`,
+  );
+}
+
+function knownText({ subject, level, severity }: Known, words: Words): string {
+  const text = level === null ? words.subject(subject) : `${words.subject(subject)} ${format.level(level)}`;
+  return severity === null ? text : `${text} (${words.severity[severity]})`;
+}
+
+export function goneLines({ last, back }: GoneFacts, nowMs: number, locale: format.Locale): readonly string[] {
+  const words = WORDS[locale.language];
+  const seen = last === undefined ? [] : [lastSeen([last], nowMs, locale)];
+  if (back === undefined) return [words.join([words.goneMeans, ...seen]), words.goneDo];
+  return back === "with debt" ? [words.goneBackInDebt] : [words.debtGone];
+}
