@@ -175,7 +175,7 @@ function writeConfig(folder: string, url: string, channels: Readonly<Record<stri
 function greeting(url: string, channels: Readonly<Record<string, object>>): string {
   const also = Object.keys(channels).length === 0 ? "" : ` It also sends to: ${Object.keys(channels).join(", ")}.`;
   return `margind demo: Bitcoin's crash of March 2020, six days in about 40 seconds.
-The bundled exchange (${url}) replays real hourly prices; the real daemon polls it twice a second.
+The bundled exchange (${url}) replays real hourly prices; the real daemon polls it every second.
 The book: 13.73 BTC against 45,000 USDT of debt in the cross account, and an isolated BTCUSDT long.
 Below is what a person would have received, with the simulated time (UTC).${also}
 
