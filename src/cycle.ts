@@ -5,7 +5,7 @@ import { type Advance, advance, advanceOwn, applied, type Rulebook, type States 
 import { announce } from "./core/announce.ts";
 import { blindness, noteFailure, noteInvalid, noteValid, startHealth } from "./core/feed.ts";
 import type { Locale } from "./core/format.ts";
-import { type Context, type Observation, observeCross, observeIsolated } from "./core/observe.ts";
+import { type Context, type Observation, observeCross, observeIsolated, symbolOf } from "./core/observe.ts";
 import { pictureOf, withSeverities } from "./core/picture.ts";
 import type { Clock, Exchange, OutboxRow, ReadResult, Source } from "./core/ports.ts";
 import type { Known } from "./core/situation.ts";
@@ -69,7 +69,8 @@ function take({ exchange, ledger, used, clock }: CycleParts, result: ReadResult)
   const { answer } = result;
   const observations = answer.source === "cross" ? [observeCross(answer, context)] : observeIsolated(answer, context);
   const bad = observations.find(({ class: kind }) => kind === "INVALID");
-  const text = bad?.problem?.kind === "field" ? `${bad.subject}: ${bad.problem.text}` : undefined;
+  const pair = bad === undefined || bad.subject === "cross" ? "" : `${symbolOf(bad.subject)}: `;
+  const text = bad?.problem?.kind === "field" ? `${pair}${bad.problem.text}` : undefined;
   ledger.setHealth(
     account,
     text === undefined ? noteValid(health, clock.monoMs(), result.atMs) : noteInvalid(health, text),
@@ -113,7 +114,7 @@ async function* together(reads: readonly Promise<ReadResult>[], clock: Clock): A
     const endMs = clock.monoMs() + TOGETHER_MAX_MS;
     for (let before = -1; open > 0 && before !== settled.length && clock.monoMs() < endMs; ) {
       before = settled.length;
-      await soonest(next(), TOGETHER_MS, clock);
+      await soonest(next(), Math.min(TOGETHER_MS, endMs - clock.monoMs()), clock);
     }
     yield settled.splice(0);
   }

@@ -50,7 +50,9 @@ export function startSchedule({ name, expression, log, run }: ScheduleParts): Sc
       { account: name, stepMs: Math.round(stepMs) },
       "the machine's clock was changed or the machine slept: polling now",
     );
-    void restart(task);
+    restart(task, stopping.signal).catch((error: unknown) =>
+      log.error({ account: name, error }, "the schedule could not be started anew after the clock was changed"),
+    );
     once();
   }, stopping.signal);
   once();
@@ -63,9 +65,9 @@ export function startSchedule({ name, expression, log, run }: ScheduleParts): Sc
   };
 }
 
-async function restart(task: ReturnType<typeof cron.createTask>): Promise<void> {
+async function restart(task: ReturnType<typeof cron.createTask>, stopping: AbortSignal): Promise<void> {
   await task.stop();
-  await task.start();
+  if (!stopping.aborted) await task.start();
 }
 
 function cronLog(log: Log) {

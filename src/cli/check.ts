@@ -53,7 +53,7 @@ function ruleLines(rule: RuleConfig): string[] {
     return rung === undefined ? [] : [`${severity} ${when} ${thresholdText(rung)}`];
   });
   const times = [
-    ladder.kind === "is" ? "" : `left when ${hysteresisPct} % past it`,
+    ladder.kind === "is" ? "" : `left only ${hysteresisPct} % beyond the threshold`,
     forMs === 0 ? "opens at once" : `opens after ${duration(forMs, "en")}`,
     clearAfterMs === 0 ? "clears at once" : `clears after ${duration(clearAfterMs, "en")}`,
   ];

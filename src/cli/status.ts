@@ -4,6 +4,7 @@
 import { stateDirOf } from "../config/load.ts";
 import { duration, level, percent } from "../core/format.ts";
 import { rank } from "../core/lifecycle.ts";
+import { refOf } from "../core/message.ts";
 import type { Severity } from "../core/ports.ts";
 import type { Snapshot, Store } from "../core/store.ts";
 import { systemClock } from "../lib/clock.ts";
@@ -120,8 +121,7 @@ function alertsOf(store: Store): AlertStatus[] {
       if (state === undefined) return [];
       if (state.phase === "pending")
         return [{ ...id, phase: "pending", severity: null, since: iso(state.sinceMs), ref: null }];
-      const ref = `#${state.incident}-${state.seq}`;
-      return [{ ...id, phase: "firing", severity: state.severity, since: iso(state.sinceMs), ref }];
+      return [{ ...id, phase: "firing", severity: state.severity, since: iso(state.sinceMs), ref: refOf(state) }];
     })
     .sort((a, b) => severityOf(b) - severityOf(a));
 }

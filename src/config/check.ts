@@ -174,7 +174,7 @@ function checkNames(
   }
 }
 
-// ---------------------------------------------------------------- status page
+// ---------------------------------------------------------------- http
 
 function checkListen({ draft, source, report }: Check): void {
   const path = ["http", "listen"];

@@ -141,7 +141,7 @@ const rule = z.strictObject({
   clearAfter: duration().describe("The condition must be gone this long before a rung is left.").prefault("30s"),
 });
 
-// ---------------------------------------------------------------- watchdog, routes, status page
+// ---------------------------------------------------------------- watchdog, routes, http
 
 const heartbeat = z.strictObject({
   url: secretUrl().describe("Address of the dead man's switch, fetched after a good cycle."),
@@ -179,7 +179,7 @@ const http = z.strictObject({
     .string()
     .regex(LISTEN_SHAPE, { error: "expected host:port such as 127.0.0.1:9464 or [::1]:9464", abort: true })
     .refine((text) => readListen(text).port <= 65_535, "the port must be at most 65535")
-    .describe("Address of the status page, /metrics and /healthz. Anything but loopback needs token."),
+    .describe("Address on which /healthz is answered. Anything but loopback needs token."),
   token: secretText()
     .describe("Bearer token that every request must carry. Needed when others can reach the address.")
     .optional(),
@@ -206,14 +206,14 @@ export const fileSchema = z.strictObject({
     .string()
     .min(1, "expected a folder")
     .refine((text) => !text.startsWith("~"), `~ is not expanded here, expected a whole path or \${HOME}/…`)
-    .describe("Folder for the database, the instance lock and recordings. Relative to this file's folder.")
+    .describe("Folder for the database and the instance lock. Relative to this file's folder.")
     .prefault("./state"),
   timezone: z
     .string()
     .refine(isTimeZone, "unknown time zone, expected an IANA name such as UTC, Europe/Berlin or Asia/Shanghai")
-    .describe("Time zone of the times in messages and of quiet hours, an IANA name.")
+    .describe("Time zone of the times in messages, an IANA name. Polls run in UTC.")
     .prefault("UTC"),
-  language: z.enum(["en", "zh-CN"]).describe("Language of alerts and of the status page.").prefault("en"),
+  language: z.enum(["en", "zh-CN"]).describe("Language of the alerts.").prefault("en"),
   exchange: exchange.nullish().describe("How requests to the exchange are made."),
   accounts: z
     .record(name, account)
@@ -236,7 +236,7 @@ export const fileSchema = z.strictObject({
     .array(route)
     .nullish()
     .describe("Which alerts go where; the first match wins. Left out: everything to every notifier."),
-  http: http.nullish().describe("Status page, /metrics and /healthz. Left out: off."),
+  http: http.nullish().describe("The address of /healthz. Left out: off."),
 });
 
 /** What can be said of a file that has mistakes: everything may be missing. Made only when it is needed. */

@@ -189,7 +189,7 @@ describe("conversations", () => {
     const a = only(desk.see(0, { A: 5 }));
     const b = only(desk.see(5 * S, { A: 5, B: 5 }));
     const both = only(desk.see(10 * S, { A: 2, B: 2 }));
-    expect([both.root, both.message.subject]).toEqual([undefined, "margind main: 2 alerts (AUSDT, BUSDT, …)"]);
+    expect([both.root, both.message.subject]).toEqual([undefined, "margind main: 2 alerts (AUSDT, BUSDT)"]);
     expect(only(desk.see(15 * S, { A: 9, B: 2 })).root).toBe(a.id);
     expect(only(desk.see(20 * S, { A: 9, B: 9 })).root).toBe(b.id);
   });

@@ -81,8 +81,9 @@ function notificationFor(
   situations: readonly Situation[],
   changes: readonly AlertChange[],
   threads: Map<string, Record<string, Thread>>,
-  { states, nowMs, locale }: Audience,
+  audience: Audience,
 ): Notification {
+  const { nowMs, locale } = audience;
   const account = situations[0]?.id.account ?? "";
   const id = notificationId(notifier, situations);
   const known = situations.map(({ transition }) => transition.state.threads[notifier]);
@@ -106,7 +107,7 @@ function notificationFor(
     root: root?.root,
     edits: living.map((thread) => ({
       of: thread.root,
-      message: livingMessage(thread, notifier, situations, changes, states, account, nowMs, locale),
+      message: livingMessage(thread, notifier, situations, changes, audience),
     })),
   };
 }
@@ -123,11 +124,10 @@ function livingMessage(
   notifier: string,
   situations: readonly Situation[],
   changes: readonly AlertChange[],
-  states: States,
-  account: string,
-  nowMs: number,
-  locale: Locale,
+  { states, nowMs, locale, book }: Audience,
 ): Message {
+  const account = situations[0]?.id.account ?? "";
+  const fields = new Map(book.rules.map(({ id, field }) => [id, field]));
   const mine = situations.filter(({ transition }) => transition.state.threads[notifier]?.root === thread.root);
   const changed = new Set(mine.map(({ id }) => alertKey(id)));
   const others = current(states, changes).filter(
@@ -136,7 +136,7 @@ function livingMessage(
   const sections = mine.map((situation) => section(situation, nowMs, locale));
   const rows = others
     .sort((a, b) => rank(b.state.severity) - rank(a.state.severity))
-    .map(({ id, state }) => ({ severity: state.severity, text: standing(id, state, locale) }));
+    .map(({ id, state }) => ({ severity: state.severity, text: standing(id, state, fields.get(id.rule), locale) }));
   return compose(sections, { account, subject: thread.subject, standing: rows, size: thread.size }, locale.language);
 }
 

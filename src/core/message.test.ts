@@ -486,7 +486,7 @@ describe("blind", () => {
       lines(
         "BLIND · main · no valid answer for 34 s",
         "Binance has banned this address (HTTP 418) until 02:14 UTC (12 min). Last seen cross 1.24 (critical), BTCUSDT isolated 1.19 at 02:01:26 UTC.",
-        "Nothing will be resolved until data is fresh. Still firing: cross 1.24 (critical). By hand: look at the account in the app; do not restart margind to get round it, the ban is kept.",
+        "Nothing will be resolved until data is fresh. By hand: look at the account in the app; do not restart margind to get round it, the ban is kept.",
         "#1",
       ),
     );
@@ -497,7 +497,7 @@ describe("blind", () => {
       lines(
         "BLIND · main · no valid answer for 34 s",
         "Binance cannot be reached (connection refused). Last seen cross 1.24 (critical), BTCUSDT isolated 1.19 at 02:01:26 UTC.",
-        "Nothing will be resolved until data is fresh. Still firing: cross 1.24 (critical). By hand: look at the account in the app; check this machine's network and DNS.",
+        "Nothing will be resolved until data is fresh. By hand: look at the account in the app; check this machine's network and DNS.",
         "#1",
       ),
     );
@@ -530,7 +530,7 @@ describe("blind", () => {
       lines(
         "失去数据 · main · 已 34秒没有有效应答",
         "币安已封禁本地址（HTTP 418），直到 10:14 GMT+8（12分钟）。最后一次数据：全仓 1.24 (严重)，BTCUSDT 逐仓 1.19，10:01:26 GMT+8。",
-        "在数据恢复之前不会解除任何告警。仍在告警：全仓 1.24 (严重)。请手动：在应用中查看账户；不要重启 margind，封禁不会因此解除。",
+        "在数据恢复之前不会解除任何告警。请手动：在应用中查看账户；不要重启 margind，封禁不会因此解除。",
         "#1",
       ),
     );
@@ -675,9 +675,10 @@ test("an alert that stands is one line", () => {
   const [change] = openDesk().look(at(4), cross(1.24)).changes;
   const state = change?.state;
   if (change === undefined || state?.phase !== "firing") throw new Error("not firing");
-  const line = (language: Language) => standing(change.id, state, { timezone: "UTC", language }).replace(/#.{4}/, "#");
-  expect(line("en")).toBe("CRITICAL · main · cross · cross-margin-level 1.24 #-1");
-  expect(line("zh-CN")).toBe("严重 · main · 全仓 · cross-margin-level 1.24 #-1");
+  const line = (language: Language) =>
+    standing(change.id, state, "marginLevel", { timezone: "UTC", language }).replace(/#.{4}/, "#");
+  expect(line("en")).toBe("CRITICAL · main · cross margin level 1.24 #-1");
+  expect(line("zh-CN")).toBe("严重 · main · 全仓 风险率 1.24 #-1");
 });
 
 test("the subject of a conversation names the alert and never its state", () => {
@@ -690,7 +691,7 @@ test("the subject of a conversation names the alert and never its state", () => 
   expect(conversation(second === undefined ? [] : [second], "en")).toBe(
     "margind main: BTCUSDT isolated distance to liquidation",
   );
-  expect(conversation(situations, "en")).toBe("margind main: 2 alerts (cross, BTCUSDT, …)");
+  expect(conversation(situations, "en")).toBe("margind main: 2 alerts (cross, BTCUSDT)");
   expect(conversation(first === undefined ? [] : [first], "zh-CN")).toBe("margind main：全仓 风险率");
   expect(conversation([], "en")).toBe("margind");
 });

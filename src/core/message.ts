@@ -4,10 +4,14 @@ import * as format from "./format.ts";
 import type { Firing } from "./lifecycle.ts";
 import { symbolOf } from "./observe.ts";
 import type { AlertId, Section, Severity } from "./ports.ts";
+import type { FieldName } from "./rules/fields.ts";
 import type { Situation } from "./situation.ts";
 import { blindLines, goneLines } from "./tell-feed.ts";
-import { fieldHeadline, fieldLines } from "./tell-field.ts";
+import { fieldHeadline, fieldLines, valueText } from "./tell-field.ts";
 import { WORDS, type Words } from "./words/index.ts";
+
+/** Subjects that the subject of an e-mail names. */
+const SUBJECTS_MAX = 3;
 
 /** One alert in words. `nowMs` is the time of the commit: ages and "since" are seen from there. */
 export function section(situation: Situation, nowMs: number, locale: format.Locale): Section {
@@ -17,15 +21,29 @@ export function section(situation: Situation, nowMs: number, locale: format.Loca
     severity: transition.severity,
     headline: headline(situation, nowMs, locale),
     lines: lines(situation, nowMs, locale).filter((line) => line !== ""),
-    ref: `#${transition.state.incident}-${transition.state.seq}`,
+    ref: refOf(transition.state),
   };
 }
 
-/** The line of an alert that did not change now, for the living message. */
-export function standing(id: AlertId, state: Firing, locale: format.Locale): string {
+/** The line of an alert that did not change now, for the living message. `field`: what its rule watches; undefined for our own rules. */
+export function standing(id: AlertId, state: Firing, field: FieldName | undefined, locale: format.Locale): string {
   const words = WORDS[locale.language];
-  const value = typeof state.value === "number" ? ` ${format.plain(state.value)}` : "";
-  return `${words.headSeverity[state.severity]} · ${id.account} · ${words.subject(id.subject)} · ${id.rule}${value} #${state.incident}-${state.seq}`;
+  const subject = words.subject(id.subject);
+  const value = field === undefined || state.value === null ? "" : valueText(field, state.value, undefined, words);
+  const what =
+    field === undefined ? `${subject}: ${ownWords(id.rule, words)}` : words.is(subject, words.field[field], value);
+  return `${words.headSeverity[state.severity]} · ${id.account} · ${what.trim()} ${refOf(state)}`;
+}
+
+/** "#A1B2-3": incident and number of its last transition. */
+export function refOf({ incident, seq }: Pick<Firing, "incident" | "seq">): string {
+  return `#${incident}-${seq}`;
+}
+
+/** What margind's own rules are about; any other rule by its name. */
+function ownWords(rule: string, words: Words): string {
+  if (rule === "position-gone") return words.gone;
+  return rule === "config" ? words.configWrong : rule;
 }
 
 /** E-mail subject of the conversation that these situations open: it names the alert, never its state. */
@@ -36,7 +54,8 @@ export function conversation(situations: readonly Situation[], language: format.
   const account = first.id.account;
   if (situations.length === 1) return words.mailSubject(account, about(first, words));
   const subjects = [...new Set(situations.map(({ id }) => symbolOf(id.subject) || words.subject(id.subject)))];
-  return words.mailSubjectMany(account, situations.length, subjects.slice(0, 3).join(", "));
+  const some = subjects.slice(0, SUBJECTS_MAX).join(", ");
+  return words.mailSubjectMany(account, situations.length, subjects.length > SUBJECTS_MAX ? `${some}, …` : some);
 }
 
 // ---------------------------------------------------------------- the first line

@@ -20,13 +20,15 @@ export function blindLines(
   locale: format.Locale,
 ): readonly string[] {
   const words = WORDS[locale.language];
-  const firing = known.filter(({ severity }) => severity !== null).map((item) => knownText(item, words));
-  const still = firing.length === 0 ? words.nothingFiring : words.stillFiring(firing);
-  if (blindness === undefined) return [still];
-  const because = cause(blindness, nowMs, locale);
+  const firing = known.filter(({ severity }) => severity !== null);
+  const text = (items: readonly Known[]) => words.stillFiring(items.map((item) => knownText(item, words)));
+  if (blindness === undefined) return [firing.length === 0 ? words.nothingFiring : text(firing)];
   const { failure } = blindness;
-  const last = lastSeenBefore(blindness, known, nowMs, locale);
-  return [words.join([because, last]), words.join([words.blindMeans, still, words.byHand(failure)])];
+  const lost = outOfSight(blindness, known);
+  const others = firing.filter((item) => !lost.includes(item)); // those were just named with their severity
+  const because = words.join([cause(blindness, nowMs, locale), lastSeenBefore(blindness, lost, nowMs, locale)]);
+  const still = firing.length === 0 ? [words.nothingFiring] : others.length === 0 ? [] : [text(others)];
+  return [because, words.join([words.blindMeans, ...still, words.byHand(failure)])];
 }
 
 function cause({ failure, invalid, source }: Blindness, nowMs: number, locale: format.Locale): string {
@@ -39,17 +41,20 @@ function cause({ failure, invalid, source }: Blindness, nowMs: number, locale: f
   return words.failure(failure, { time, left: format.duration(untilMs - nowMs, locale.language) });
 }
 
-/** What is out of sight now, as it was when it was last seen. What another source still shows is not out of sight. */
+/** The worst of what is out of sight now. What another source still shows is not. */
+function outOfSight({ sources }: Blindness, known: readonly Known[]): readonly Known[] {
+  const lost = known.filter(({ subject, level }) => level !== null && sources.includes(sourceOf(subject)));
+  return lost.slice(0, LAST_SEEN_MAX);
+}
+
 function lastSeenBefore(
-  { sources, lastOkAtMs }: Blindness,
-  known: readonly Known[],
+  { lastOkAtMs }: Blindness,
+  lost: readonly Known[],
   nowMs: number,
   locale: format.Locale,
 ): string {
   const words = WORDS[locale.language];
-  const lost = known.filter(({ subject }) => sources.includes(sourceOf(subject)));
-  const worth = lost.filter(({ level }) => level !== null).slice(0, LAST_SEEN_MAX);
-  if (worth.length > 0) return lastSeen(worth, nowMs, locale);
+  if (lost.length > 0) return lastSeen(lost, nowMs, locale);
   return lastOkAtMs === null ? words.neverSeen : words.lastSeenNothing;
 }
 

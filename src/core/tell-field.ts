@@ -43,7 +43,7 @@ export function fieldHeadline(
   return `${text} (${facts.ladder === "above" ? words.above(limit) : words.below(limit)})`;
 }
 
-function valueText(
+export function valueText(
   field: FieldName,
   value: number | string | boolean,
   beside: number | undefined,

@@ -37,11 +37,13 @@ export function openDatabase(stateDir: string, nowMs: number): Opened {
 export function openForReading(stateDir: string): DatabaseSync | undefined {
   const file = join(stateDir, DATABASE_FILE);
   if (statSync(file, { throwIfNoEntry: false }) === undefined) return undefined;
+  let db: DatabaseSync | undefined;
   try {
-    const db = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS, readOnly: true });
+    db = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS, readOnly: true });
     checkVersion(versionOf(db));
     return db;
   } catch (error) {
+    db?.close();
     throw explain(error, stateDir);
   }
 }

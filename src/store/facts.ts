@@ -16,7 +16,7 @@ export function instanceOf(store: Store): string {
 export function banOf(store: Store) {
   return {
     load(): number | undefined {
-      const untilMs = Number(store.fact("ban.untilMs") ?? Number.NaN);
+      const untilMs = Number(store.fact("ban.untilMs") || Number.NaN);
       return Number.isFinite(untilMs) ? untilMs : undefined;
     },
     save: (untilMs: number): void => store.setFact("ban.untilMs", String(Math.round(untilMs))),

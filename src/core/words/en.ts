@@ -157,6 +157,7 @@ export const en = {
   disorder: (rule: string) => `the thresholds of ${rule} are out of order`,
   disorderDo: (milder: Severity, worse: Severity) =>
     `With the account's own bars, ${SEVERITY[milder]} is not milder than ${SEVERITY[worse]}. The stricter one holds; mend the rule in the config.`,
+  configWrong: "the configuration does not fit the account",
   configRight: "the configuration fits the account again",
   removed: (field: string) => `${field}: rule removed while firing`,
   removedDo: "The rule is no longer in the config, so nobody watches this any more. It was not resolved.",
@@ -165,7 +166,7 @@ export const en = {
   countFiring: (firing: number, size: number) => `${firing} of ${size} alerts still firing`,
   more: (count: number) => `and ${count} more`,
   mailSubject: (account: string, what: string) => `margind ${account}: ${what}`,
-  mailSubjectMany: (account: string, count: number, some: string) => `margind ${account}: ${count} alerts (${some}, …)`,
+  mailSubjectMany: (account: string, count: number, some: string) => `margind ${account}: ${count} alerts (${some})`,
   testHead: (notifier: string) => `test notification for ${notifier}`,
   testLine: "If you read this, alerts from margind reach you here.",
   testSubject: "margind: test notification",

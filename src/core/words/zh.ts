@@ -52,8 +52,8 @@ const BY_HAND: Readonly<Partial<Record<Failure["code"], string>>> = {
 };
 
 export const zh: Words = {
-  severity: { info: "提示", warning: "警告", critical: "严重" },
-  headSeverity: { info: "提示", warning: "警告", critical: "严重" },
+  severity: SEVERITY,
+  headSeverity: SEVERITY,
   head: {
     still: (severity) => `仍为${severity}`,
     resolved: "已解除",
@@ -150,6 +150,7 @@ export const zh: Words = {
   disorder: (rule) => `规则 ${rule} 的阈值顺序有误`,
   disorderDo: (milder, worse) =>
     `按账户自身的风险线，${SEVERITY[milder]}并不比${SEVERITY[worse]}宽松。以更严格者为准；请修改配置中的规则。`,
+  configWrong: "配置与账户不符",
   configRight: "配置与账户重新一致",
   removed: (field) => `${field}：告警期间规则被删除`,
   removedDo: "配置中已没有此规则，因此不再有人监视。它并未解除。",
@@ -158,7 +159,7 @@ export const zh: Words = {
   countFiring: (firing, size) => `${size} 个告警中 ${firing} 个仍在告警`,
   more: (count) => `另有 ${count} 个`,
   mailSubject: (account, what) => `margind ${account}：${what}`,
-  mailSubjectMany: (account, count, some) => `margind ${account}：${count} 个告警（${some}…）`,
+  mailSubjectMany: (account, count, some) => `margind ${account}：${count} 个告警（${some}）`,
   testHead: (notifier) => `${notifier} 的测试通知`,
   testLine: "看到这条消息，说明 margind 的告警能够送达这里。",
   testSubject: "margind：测试通知",

@@ -1,0 +1,186 @@
+import { expect, test } from "vitest";
+import { cross, isolated, longPair } from "../test/support/answers.ts";
+import { type Desk, openDesk } from "../test/support/desk.ts";
+import { createMemoryStore, type MemoryStore } from "../test/support/memory-store.ts";
+import { startHealth } from "./core/feed.ts";
+import { StoreError } from "./core/ports.ts";
+import type { Snapshot } from "./core/store.ts";
+import { deliveryKey, type Ledger, type LedgerParts, openLedger } from "./ledger.ts";
+import type { Log } from "./lib/log.ts";
+
+const S = 1000;
+const MAIL = { name: "mail", recipients: ["a@x.com", "b@x.com"] };
+
+function open(store: MemoryStore = createMemoryStore(), over: Partial<LedgerParts> = {}) {
+  const logged: string[] = [];
+  const say = (_: object, text: string) => void logged.push(text);
+  const log: Log = { trace() {}, debug() {}, info() {}, warn: say, error: say };
+  const ledger = openLedger({ store, instance: "i1", notifiers: [MAIL], log, isWatched: () => true, ...over });
+  return { store, ledger, logged };
+}
+
+const desk = (): Desk => openDesk({ notifiers: ["mail"] });
+const snapshot = (over: Partial<Snapshot> = {}): Snapshot => ({
+  account: "main",
+  okAtMs: { cross: 5, isolated: 6 },
+  known: [],
+  pairs: 0,
+  trouble: null,
+  ...over,
+});
+const stateOf = ({ states }: Ledger, key: string): string[] => [...(states.get(key)?.keys() ?? [])];
+
+test("what is committed is in memory and in the store, row for row", () => {
+  const { store, ledger } = open();
+  const told = desk().look(0, cross(1.24), isolated([longPair("AUSDT", 2)]));
+  const rows = ledger.commit(told, snapshot(), 7);
+  expect(rows).toMatchObject([
+    {
+      id: 1,
+      recipient: "a@x.com",
+      notifier: "mail",
+      enqueuedAtMs: 7,
+      attempts: 0,
+      error: null,
+      rootKey: null,
+      edits: [],
+    },
+    { id: 2, recipient: "b@x.com" },
+  ]);
+  expect(rows.map(({ key }) => key)).toEqual(
+    MAIL.recipients.map((recipient) => deliveryKey("i1", told.notifications[0]?.id ?? "", recipient)),
+  );
+  expect(store.pending(0)).toEqual(rows);
+  expect(ledger.alerts()).toEqual(store.alerts());
+  expect(ledger.snapshot("main")).toEqual(snapshot());
+  expect(open(store).ledger.states).toEqual(ledger.states);
+});
+
+test("nothing to say is no commit", () => {
+  const { store, ledger } = open();
+  expect(ledger.commit({ changes: [], notifications: [] }, undefined, 0)).toEqual([]);
+  expect(store.commits).toEqual([]);
+});
+
+test("the same announcement twice is one set of rows", () => {
+  const { store, ledger } = open();
+  const told = desk().look(0, cross(1.24));
+  ledger.commit(told, undefined, 0);
+  expect(ledger.commit(told, undefined, 5)).toEqual([]);
+  expect(store.rows()).toHaveLength(2);
+});
+
+test("a quiet alert leaves no trace, not even an empty place for its subject", () => {
+  const { ledger } = open();
+  const watched = desk();
+  const [first] = watched.look(0, cross(1.24)).changes;
+  if (first === undefined) throw new Error("no change");
+  ledger.commit({ changes: [first], notifications: [] }, undefined, 0);
+  expect(stateOf(ledger, "main|cross")).toEqual(["cross-margin-level"]);
+  ledger.commit({ changes: [{ id: first.id, state: undefined }], notifications: [] }, undefined, 0);
+  expect(ledger.states.size).toBe(0);
+});
+
+test("keys are 64 hex digits that differ by installation, notification and recipient, and by nothing else", () => {
+  const key = deliveryKey("i", "n", "r");
+  expect(key).toMatch(/^[0-9a-f]{64}$/);
+  expect(deliveryKey("i", "n", "r")).toBe(key);
+  const others = [deliveryKey("j", "n", "r"), deliveryKey("i", "m", "r"), deliveryKey("i", "n", "s")];
+  expect(new Set([key, ...others]).size).toBe(4);
+});
+
+test("the rows that began the conversations of what fires are needed, for every recipient; no others are", () => {
+  const { ledger } = open();
+  const watched = desk();
+  const opened = watched.look(0, cross(1.24), isolated([longPair("AUSDT", 2)]));
+  const rows = ledger.commit(opened, undefined, 0);
+  expect(ledger.neededKeys()).toEqual(new Set(rows.map(({ key }) => key)));
+  const ended = opened.changes.map(({ id }) => ({ id, state: undefined }));
+  ledger.commit({ changes: ended, notifications: [] }, undefined, 5 * S);
+  expect(ledger.neededKeys()).toEqual(new Set());
+});
+
+test("a notifier that is no longer configured gets no rows, and its conversations are not needed", () => {
+  const { store, ledger } = open();
+  ledger.commit(desk().look(0, cross(1.24)), undefined, 0);
+  const other = open(store, { notifiers: [{ name: "slack", recipients: ["#a"] }] }).ledger;
+  expect(other.neededKeys()).toEqual(new Set());
+  expect(other.commit(desk().look(5 * S, isolated([longPair("AUSDT", 2)])), undefined, 0)).toEqual([]);
+});
+
+test("an account was seen when every source of it was", () => {
+  const { ledger } = open();
+  const health = (source: "cross" | "isolated", hasSeen: boolean) => ({ ...startHealth(source, 0, null), hasSeen });
+  ledger.setHealth("main", health("cross", true));
+  ledger.setHealth("main", health("isolated", false));
+  ledger.setHealth("main 2", health("cross", true));
+  expect([ledger.hasSeen("main"), ledger.hasSeen("main 2")]).toEqual([false, true]);
+  ledger.setHealth("main", health("isolated", true));
+  expect(ledger.hasSeen("main")).toBe(true);
+});
+
+// ---------------------------------------------------------------- what the config no longer covers
+
+test("what was known of a subject that the config no longer covers is forgotten, and of an account altogether", () => {
+  const known = ["cross", "isolated AUSDT"].map((subject) => ({
+    subject: subject === "cross" ? ("cross" as const) : ("isolated AUSDT" as const),
+    atMs: 0,
+    level: 2,
+    status: null,
+    distancePct: null,
+    severity: null,
+  }));
+  const store = createMemoryStore();
+  store.commit({ alerts: [], rows: [], snapshot: snapshot({ known }) });
+  store.commit({ alerts: [], rows: [], snapshot: snapshot({ account: "gone" }) });
+  const { ledger } = open(store, {
+    isWatched: (account, about) => account === "main" && !about.startsWith("isolated"),
+  });
+  expect(ledger.snapshot("main")).toEqual(snapshot({ known: known.slice(0, 1), okAtMs: { cross: 5, isolated: null } }));
+  expect(ledger.snapshot("gone")).toBeUndefined();
+  expect(store.snapshots().map(({ account }) => account)).toEqual(["main"]);
+});
+
+// ---------------------------------------------------------------- a disk that fails
+
+test("while the store fails, rows come from memory, each with an id of its own that no stored row has", () => {
+  const { store, ledger, logged } = open();
+  const watched = desk();
+  store.failure = "the disk is full";
+  const first = ledger.commit(watched.look(0, cross(1.36)), undefined, 3);
+  const second = ledger.commit(watched.look(5 * S, cross(1.24)), undefined, 8);
+  const ids = [...first, ...second].map(({ id }) => id);
+  expect(new Set(ids).size).toBe(4);
+  expect(ids.every((id) => id < 0)).toBe(true);
+  expect(stateOf(ledger, "main|cross")).toEqual(["cross-margin-level"]);
+  expect(ledger.storeFailingSinceMs()).toBe(3);
+  expect(logged).toEqual([expect.stringContaining("the state cannot be written")]);
+});
+
+test("when it is back, all that changed meanwhile is stored with the next commit, the newest of each", () => {
+  const { store, ledger, logged } = open();
+  const watched = desk();
+  store.failure = "the disk is full";
+  ledger.commit(watched.look(0, cross(1.36)), undefined, 0);
+  ledger.commit(watched.look(5 * S, cross(1.24)), undefined, 0);
+  store.failure = undefined;
+  ledger.commit({ changes: [], notifications: [] }, snapshot(), 0);
+  expect(store.alerts()).toMatchObject([{ state: { severity: "critical" } }]);
+  expect(ledger.storeFailingSinceMs()).toBeUndefined();
+  expect(logged.at(-1)).toBe("the state can be written again");
+  expect(store.commits.at(-1)?.alerts).toHaveLength(1);
+  ledger.commit({ changes: [], notifications: [] }, snapshot(), 0);
+  expect(store.commits.at(-1)?.alerts).toEqual([]);
+});
+
+test("what is not the store's failure is thrown", () => {
+  const { store, ledger } = open();
+  store.commit = () => {
+    throw new RangeError("x");
+  };
+  expect(() => ledger.commit(desk().look(0, cross(1.24)), undefined, 0)).toThrow(RangeError);
+  store.commit = () => {
+    throw new StoreError("x");
+  };
+  expect(() => ledger.commit(desk().look(0, cross(1.24)), undefined, 0)).not.toThrow();
+});
