@@ -321,7 +321,7 @@ describe("blindness", () => {
     pass(watch, []);
     seen(cross(1.24), healthy);
     expect(texts().at(-1)).toContain(CRITICAL);
-    expect(texts().at(-1)).toContain("Last seen cross 1.24 (critical) at 23:00:00 UTC.");
+    expect(texts().at(-1)).toContain("Still firing: cross 1.24 (critical).");
   });
 
   test("is a matter of durations: a clock that is set an hour forward or back blinds nobody", async () => {

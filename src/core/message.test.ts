@@ -250,6 +250,13 @@ test("a distance of the cross account, with the way back to it", () => {
   );
 });
 
+test("a way that leads nowhere is not proposed: no sale brings a level to 1", () => {
+  const rules = [rule({ field: "marginLevel", ladder: below(1) })];
+  expect(read(openDesk({ rules }).look(at(4), cross(0.9)))).toContain(
+    "\nBack to 1.00: add 4,500 USDT, or repay 4,500 USDT from outside.\n",
+  );
+});
+
 test("a status of the cross account, with the way back to normal", () => {
   const ladder = { kind: "is", rungs: { critical: ["MARGIN_CALL", "FORCE_LIQUIDATION"] } } as const;
   const rules = [rule({ field: "marginLevelStatus", ladder })];
@@ -270,7 +277,14 @@ test("a status of the cross account, with the way back to normal", () => {
 test("a value that must not rise", () => {
   const ladder = { kind: "above", rungs: { warning: { kind: "number", value: 4.25 } } } as const;
   const desk = openDesk({ rules: [rule({ field: "totalLiabilityOfBtc", ladder })] });
-  expect(read(desk.look(at(4), cross(2))).split("\n")[0]).toBe("WARNING · main · cross debt 4.50 BTC (above 4.25 BTC)");
+  expect(read(desk.look(at(4), cross(2)))).toBe(
+    lines(
+      "WARNING · main · cross debt 4.50 BTC (above 4.25 BTC)",
+      "Margin level 2.00. Liquidation at 1.10 is a 45.0 % fall away (all collateral together).",
+      "Warning since 04:00 UTC. Data 2 s old at 04:00:00.",
+      "#1",
+    ),
+  );
   expect(read(desk.look(at(5), cross(2, { totalLiabilityOfBtc: 4 })))).toContain(
     "at worst warning, highest 4.50 BTC at",
   );
@@ -306,6 +320,10 @@ test("a short pair is liquidated by a rise, and repaid in its base", () => {
       "Back to a distance of 10 %: add 44.57 USDT, or repay 64.07 FET from outside, or sell and repay 287.51 USDT.",
     ),
   );
+});
+
+test("a pair that is next to its liquidation price is not said to be there", () => {
+  expect(read(openDesk().look(at(4), isolated([longPair("BTCUSDT", 0.04)])))).toContain("is a 0.04 % fall away");
 });
 
 test("a pair at its liquidation price", () => {

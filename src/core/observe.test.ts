@@ -237,6 +237,34 @@ test.each([
   expect(pairDistancePct(index, liquidate, long)).toBe(pct);
 });
 
+test("every field that a rule may watch comes from its answer", () => {
+  expect(
+    only(cross(1.24, { collateralMarginLevel: 1.2, tradeEnabled: false, accountType: "MARGIN_2" })).values,
+  ).toEqual({
+    marginLevel: 1.24,
+    collateralMarginLevel: 1.2,
+    marginLevelStatus: "MARGIN_CALL",
+    liquidationDistancePct: expect.closeTo(11.29, 2),
+    transferOutEnabled: true,
+    transferInEnabled: true,
+    borrowEnabled: true,
+    tradeEnabled: false,
+    accountType: "MARGIN_2",
+    totalAssetOfBtc: 5.58,
+    totalLiabilityOfBtc: 4.5,
+    totalNetAssetOfBtc: expect.closeTo(1.08, 9),
+  });
+  expect(onlyPair(longPair("BTCUSDT", 5, { tradeEnabled: false, marginLevel: 1.1 })).values).toEqual({
+    marginLevel: 1.1,
+    marginLevelStatus: "NORMAL",
+    liquidationDistancePct: 5,
+    tradeEnabled: false,
+    enabled: true,
+    indexPrice: 10_000,
+    liquidatePrice: 9_500,
+  });
+});
+
 test("the distance of the public sample is Binance's own liquidateRate", () => {
   const { values } = onlyPair(FETUSDT);
   expect(values.liquidationDistancePct).toBeCloseTo(14.269087, 6);
