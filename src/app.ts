@@ -9,14 +9,15 @@ import type { Clock, Notifier, NotifyError, OutboxRow, Subject } from "./core/po
 import { compile } from "./core/rules/compile.ts";
 import type { Store } from "./core/store.ts";
 import { runCycle } from "./cycle.ts";
-import { type Deliveries, startDelivery } from "./deliver.ts";
+import { type Deliveries, mutedBy, startDelivery } from "./deliver.ts";
 import { beat } from "./heartbeat.ts";
 import { keepHouse } from "./housekeeping.ts";
 import { type Ledger, openLedger } from "./ledger.ts";
+import { leftovers } from "./leftovers.ts";
 import type { Log } from "./lib/log.ts";
 import { createNotifier } from "./notify/index.ts";
 import { startSchedule } from "./schedule.ts";
-import { verifyNotifiers } from "./startup.ts";
+import { type VerifyParts, watchNotifiers } from "./startup.ts";
 import { makeStateDir } from "./store/database.ts";
 import { banOf, barsOf, instanceOf } from "./store/facts.ts";
 import { type Holder, takeLock } from "./store/lock.ts";
@@ -61,8 +62,6 @@ export class LockedError extends Error {
   }
 }
 
-/** An undelivered row older than this stops the heartbeat. */
-const STUCK_MS = 120_000;
 const STOP_GRACE_MS = 3000;
 const KEYS_REFUSED = "Binance refuses every API key: see the messages above. Nothing can be watched.";
 
@@ -77,15 +76,23 @@ export async function startDaemon(config: Config, world: World): Promise<Daemon>
   const binance = openExchange(config, world, store);
   stack.defer(() => binance.close());
   const isWatched = (account: string, about: Subject | "isolated") => isWatchedSubject(config.accounts, account, about);
-  const ledger = openLedger({ store, instance, notifiers, log, isWatched });
+  const ledger = openLedger({
+    store,
+    instance,
+    notifiers,
+    log,
+    isWatched,
+    isWaiting: (key) => deliveries.isWaiting(key),
+  });
   const book = rulebook(config, log);
 
   const deliveries = startDelivery({ ...world, notifiers, store });
   stack.defer(() => deliveries.stop(STOP_GRACE_MS));
-  deliveries.add(rowsToDeliver(store, notifiers, log));
+  deliveries.add(leftovers(store, notifiers, log));
 
   const locale: Locale = { timezone: config.timezone, language: config.language };
-  const shared = { ledger, book, clock, locale, deliver: deliveries.add };
+  const muted = () => mutedBy(deliveries);
+  const shared = { ledger, book, clock, locale, deliver: deliveries.add, muted };
   const watches = config.accounts.map((account) => watchOf(account, binance.exchange(account), shared));
   deliveries.add(sayOrphans(config.accounts, ledger, book, clock.wallMs(), locale));
 
@@ -99,12 +106,12 @@ export async function startDaemon(config: Config, world: World): Promise<Daemon>
     stack.defer(() => schedule.stop());
   }
 
-  const trouble = () => troubleOf(config, ledger, deliveries, clock.wallMs());
+  const trouble = () => troubleOf(config, ledger, deliveries);
   await openHttp(config.http, trouble, log, stack);
   const background = (work: Promise<unknown>) => void work.catch((error: unknown) => crash(error, stopping.signal));
   const accounts = watches.map(({ parts }) => parts);
-  background(keepHouse({ accounts, deliveries, store, ledger, clock, log }, stopping.signal));
-  background(checkNotifiers(notifiers, watches, log, stopping.signal, refused.resolve));
+  background(keepHouse({ accounts, deliveries, store, ledger, book, locale, clock, log }, stopping.signal));
+  background(checkNotifiers({ notifiers, deliveries, clock, log }, watches, stopping.signal, refused.resolve));
   const { heartbeat } = config.watchdog;
   if (heartbeat !== undefined) background(beat({ ...heartbeat, clock, log, trouble }, stopping.signal));
   stack.defer(() => stopping.abort(new Error("margind is stopping")));
@@ -127,19 +134,6 @@ function openState(stateDir: string, { clock, log, pid }: World, stack: AsyncDis
   if (movedTo !== undefined)
     log.error({ movedTo }, "the state was damaged and was moved aside: alerts may be repeated");
   return store;
-}
-
-/** What the last run left. Rows for a channel that the config no longer has go: nobody will ever deliver them. */
-function rowsToDeliver(store: Store, notifiers: readonly Notifier[], log: Log): readonly OutboxRow[] {
-  const isConfigured = ({ notifier, recipient }: OutboxRow) =>
-    notifiers.some(({ name, recipients }) => name === notifier && recipients.includes(recipient));
-  const rows = store.pending(0);
-  for (const row of rows.filter((each) => !isConfigured(each))) {
-    const { notifier, recipient, message } = row;
-    log.warn({ notifier, to: recipient }, `never delivered, its channel is gone from the config: ${message.title}`);
-    store.drop(row.id);
-  }
-  return rows.filter(isConfigured);
 }
 
 function openNotifiers(
@@ -202,26 +196,24 @@ function rulebook(config: Config, log: Log): Rulebook {
 // ---------------------------------------------------------------- in the background
 
 async function checkNotifiers(
-  notifiers: readonly Notifier[],
+  parts: VerifyParts,
   watches: readonly Watch[],
-  log: Log,
   signal: AbortSignal,
   refuse: (reason: string) => void,
 ): Promise<void> {
   await Promise.race(watches.map(({ polled }) => polled)); // the first poll must not wait for anything else
-  const reason = await verifyNotifiers(notifiers, log, signal);
+  const reason = await watchNotifiers(parts, signal);
   if (reason !== undefined) refuse(reason);
 }
 
-function troubleOf(config: Config, ledger: Ledger, deliveries: Deliveries, nowMs: number): string | undefined {
+function troubleOf(config: Config, ledger: Ledger, deliveries: Deliveries): string | undefined {
   const blind = config.accounts.find(({ name }) => severityOf(ledger.states, name, "feed") !== null);
   if (blind !== undefined) return `${blind.name} is blind`;
   const unseen = config.accounts.find(({ name }) => !ledger.hasSeen(name));
   if (unseen !== undefined) return `${unseen.name} was not seen yet`;
   if (ledger.storeFailingSinceMs() !== undefined) return "the state cannot be written";
-  const { count, oldestAtMs } = deliveries.backlog();
-  if (oldestAtMs !== undefined && nowMs - oldestAtMs > STUCK_MS) return `${count} messages wait to be delivered`;
-  return undefined;
+  const [stuck] = deliveries.troubles();
+  return stuck === undefined ? undefined : `notifier ${stuck.notifier} cannot deliver`;
 }
 
 /** Nothing in the background may fail unseen: an unforeseen error ends the process, and its supervisor starts it anew. */

@@ -41,7 +41,14 @@ function open({
     { name: "desk", recipients: ["#alerts"] },
     { name: "mail", recipients: ["a@x.com", "b@x.com"] },
   ];
-  const ledger = openLedger({ store, instance: "test", notifiers, log: silentLog, isWatched: () => true });
+  const ledger = openLedger({
+    store,
+    instance: "test",
+    notifiers,
+    log: silentLog,
+    isWatched: () => true,
+    isWaiting: () => true,
+  });
   for (const source of sources) {
     ledger.setHealth("main", startHealth(source, clock.monoMs(), ledger.snapshot("main")?.okAtMs[source] ?? null));
   }
@@ -69,6 +76,7 @@ function open({
     used,
     clock,
     locale: UTC,
+    muted: () => new Set(),
     deliver(added) {
       rows.push(...added);
       told.push(...added.filter(({ notifier }) => notifier === "desk").map(({ message }) => message.title));
@@ -322,6 +330,19 @@ describe("blindness", () => {
     seen(cross(1.24), healthy);
     expect(texts().at(-1)).toContain(CRITICAL);
     expect(texts().at(-1)).toContain("Still firing: cross 1.24 (critical).");
+  });
+
+  test("does not end with a restart: a restart is no sight", async () => {
+    const { seen, watch, clock, store } = open();
+    seen(cross(2), healthy);
+    await clock.advance(31 * S);
+    pass(watch, []);
+    const second = open({ store, clock });
+    pass(second.watch, []);
+    pass(second.watch, [failed("timeout", clock.wallMs())]);
+    expect(second.told).toEqual([]);
+    second.seen(cross(2), healthy);
+    expect(second.told).toEqual([expect.stringMatching(/^RESOLVED · main · the data is fresh again/)]);
   });
 
   test("is a matter of durations: a clock that is set an hour forward or back blinds nobody", async () => {

@@ -1,13 +1,13 @@
 // One pass over an account: read → observe → rules → lifecycle → commit → deliver. Start reading here.
 // A failed or invalid answer changes no alert; it only lets the staleness clock run, and the watchdog makes the same pass once a
 // second with nothing read, so that silence is noticed too.
-import { type Advance, advance, advanceOwn, applied, type Rulebook, type States } from "./core/advance.ts";
+import { type Advance, advance, advanceOwn, applied, type Rulebook, type States, stateKey } from "./core/advance.ts";
 import { announce } from "./core/announce.ts";
 import { blindness, noteFailure, noteInvalid, noteValid, startHealth } from "./core/feed.ts";
 import type { Locale } from "./core/format.ts";
 import { type Context, type Observation, observeCross, observeIsolated, symbolOf } from "./core/observe.ts";
 import { pictureOf, withSeverities } from "./core/picture.ts";
-import type { Clock, Exchange, OutboxRow, ReadResult, Source } from "./core/ports.ts";
+import type { Answer, Clock, Exchange, OutboxRow, ReadResult, Source } from "./core/ports.ts";
 import type { Known } from "./core/situation.ts";
 import type { Ledger } from "./ledger.ts";
 
@@ -20,8 +20,11 @@ export interface CycleParts {
   readonly clock: Clock;
   readonly locale: Locale;
   deliver(rows: readonly OutboxRow[]): void;
+  /** Notifiers that get no reminders now: see mutedBy in deliver.ts. */
+  muted(): ReadonlySet<string>;
 }
 
+const UNUSABLE = "margind could not work with the answer; please report this";
 /** Answers that come this soon after each other are one pass, so that what changes together is one message. */
 const TOGETHER_MS = 1000;
 /** But no answer waits longer than this for another: a slow list of pairs must not hold back the cross account. */
@@ -39,6 +42,18 @@ export async function runCycle(parts: CycleParts, signal: AbortSignal): Promise<
 
 /** One pass. Without results it only looks at the clocks. */
 export function pass(parts: CycleParts, results: readonly ReadResult[]): void {
+  const { exchange, sources, ledger } = parts;
+  const before = sources.flatMap((source) => ledger.health(exchange.account, source) ?? []);
+  try {
+    advanceAll(parts, results);
+  } catch (error) {
+    // A mistake of ours on this very answer: it must not count as seen, or the account would be watched by nobody and look well.
+    for (const health of before) ledger.setHealth(exchange.account, noteInvalid(health, UNUSABLE));
+    throw error;
+  }
+}
+
+function advanceAll(parts: CycleParts, results: readonly ReadResult[]): void {
   const { exchange, ledger, book, clock, locale } = parts;
   const nowMs = clock.wallMs();
   const { account } = exchange;
@@ -51,7 +66,13 @@ export function pass(parts: CycleParts, results: readonly ReadResult[]): void {
   const moved = [seen, watch(parts, snapshot?.known ?? before?.known ?? [], states, nowMs)];
   const changes = moved.flatMap((part) => part.changes);
   const situations = moved.flatMap((part) => part.situations);
-  const announcement = announce(changes, situations, { book, states: ledger.states, nowMs, locale });
+  const announcement = announce(changes, situations, {
+    book,
+    states: ledger.states,
+    nowMs,
+    locale,
+    muted: parts.muted(),
+  });
   parts.deliver(ledger.commit(announcement, snapshot, nowMs));
 }
 
@@ -68,14 +89,23 @@ function take({ exchange, ledger, used, clock }: CycleParts, result: ReadResult)
   const context: Context = { account, atMs: result.atMs, bars: exchange.bars(), used, indebted };
   const { answer } = result;
   const observations = answer.source === "cross" ? [observeCross(answer, context)] : observeIsolated(answer, context);
-  const bad = observations.find(({ class: kind }) => kind === "INVALID");
-  const pair = bad === undefined || bad.subject === "cross" ? "" : `${symbolOf(bad.subject)}: `;
-  const text = bad?.problem?.kind === "field" ? `${pair}${bad.problem.text}` : undefined;
+  const text = unreadableIn(answer, observations);
   ledger.setHealth(
     account,
     text === undefined ? noteValid(health, clock.monoMs(), result.atMs) : noteInvalid(health, text),
   );
   return observations;
+}
+
+/** What of a valid answer could not be used, in words; undefined when all of it could. */
+function unreadableIn(answer: Answer, observations: readonly Observation[]): string | undefined {
+  if (answer.source === "isolated" && answer.unread !== undefined) {
+    const { symbols, failure } = answer.unread;
+    return `${symbols.join(", ")}: ${failure.detail}`;
+  }
+  const bad = observations.find(({ class: kind }) => kind === "INVALID");
+  const pair = bad === undefined || bad.subject === "cross" ? "" : `${symbolOf(bad.subject)}: `;
+  return bad?.problem?.kind === "field" ? `${pair}${bad.problem.text}` : undefined;
 }
 
 /** The feed's own alert: are we blind? */
@@ -87,8 +117,9 @@ function watch(
 ): Advance {
   const { account } = exchange;
   const healths = sources.flatMap((source) => ledger.health(account, source) ?? []);
-  const blind = blindness(healths, clock.monoMs(), book.maxGapMs);
   const id = { account, subject: "feed", rule: "blind" } as const;
+  const isBlind = states.get(stateKey(account, "feed"))?.has("blind") ?? false;
+  const blind = blindness(healths, { monoMs: clock.monoMs(), wallMs: nowMs, staleAfterMs: book.maxGapMs, isBlind });
   const facts = { about: "blind", blindness: blind, known: withSeverities(known, states, account) } as const;
   return advanceOwn(id, blind === undefined ? null : "critical", facts, { states, book, nowMs });
 }

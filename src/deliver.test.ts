@@ -170,8 +170,17 @@ test("a row that another process added between two of ours is not passed over", 
   expect(keys(desk.first)).toEqual(named("ours", "theirs"));
 });
 
-test("drained resolves when nothing waits any more", async () => {
-  const desk = open();
+test("the backlog is of all channels, as old as its oldest row", async () => {
+  const desk = open({ channels: { desk: ["#alerts"], mail: ["a@example.com"] } });
+  for (const notifier of desk.notifiers) notifier.outcome = hang;
+  const mail = (enqueuedAtMs: number) =>
+    rowOf(`m${enqueuedAtMs}`, { notifier: "mail", recipient: "a@example.com", enqueuedAtMs });
+  enqueue(desk, rowOf("a", { enqueuedAtMs: 7 }), mail(5), mail(9));
+  expect(desk.deliveries.backlog()).toEqual({ count: 3, oldestAtMs: 5 });
+});
+
+test("drained resolves when nothing waits any more, on any channel", async () => {
+  const desk = open({ channels: { desk: ["#alerts"], mail: ["a@example.com"] } });
   desk.first.outcome = fail("not_sent");
   enqueue(desk, rowOf("a"));
   let isDrained = false;
@@ -214,6 +223,52 @@ test("other incidents overtake a row whose own message is refused; its own incid
   desk.first.outcome = accept;
   await desk.clock.advance(MIN);
   expect(keys(desk.first).slice(3)).toEqual(named("bad", "same", "also behind"));
+});
+
+test.each([
+  ["refused", 1],
+  ["ambiguous", 4],
+  ["not_sent", 4],
+] as const)("a row that always ends as %s holds up no other incident for ever", async (kind, tries) => {
+  const desk = open();
+  desk.first.outcome = async (delivery) => (delivery.key === keyOf("bad") ? fail(kind)() : accept(delivery));
+  enqueue(desk, rowOf("bad", { incidents: ["i"] }), rowOf("critical", { incidents: ["j"] }));
+  await desk.clock.advance(10 * MIN);
+  expect(keys(desk.first).slice(0, tries + 1)).toEqual(named(...Array(tries).fill("bad"), "critical"));
+  expect(desk.deliveries.isWaiting(keyOf("bad"))).toBe(true);
+});
+
+test("a channel in trouble is named: at once when it refuses, after two minutes when nothing gets through", async () => {
+  const desk = open({ channels: { desk: ["#alerts"], mail: ["a@x.com"] } });
+  const troubles = () =>
+    desk.deliveries.troubles().map(({ notifier, isRefused, reason }) => [notifier, isRefused, reason]);
+  const outcomes = (...all: FakeNotifier["outcome"][]) => {
+    for (const [index, outcome] of all.entries()) Object.assign(desk.notifiers[index] ?? {}, { outcome });
+  };
+  outcomes(fail("refused"), fail("not_sent"));
+  enqueue(desk, rowOf("a"), rowOf("b", { notifier: "mail", recipient: "a@x.com" }));
+  await desk.clock.settle();
+  expect(troubles()).toEqual([["desk", true, "it is refused"]]);
+  await desk.clock.advance(2 * MIN + S);
+  expect(troubles()).toEqual([
+    ["desk", true, "it is refused"],
+    ["mail", false, "it is not_sent"],
+  ]);
+  outcomes(accept, accept);
+  await desk.clock.advance(10 * MIN);
+  expect(troubles()).toEqual([]);
+});
+
+test("a check that finds the channel mended sends what waits at once", async () => {
+  const desk = open();
+  desk.first.outcome = fail("refused");
+  enqueue(desk, rowOf("a"));
+  await desk.clock.settle();
+  desk.first.outcome = accept;
+  desk.deliveries.note("desk", undefined);
+  await desk.clock.settle();
+  expect(keys(desk.first)).toEqual(named("a", "a"));
+  expect(desk.deliveries.troubles()).toEqual([]);
 });
 
 test("a channel that fails is left alone as a whole, and begins again in order", async () => {
@@ -335,6 +390,18 @@ test("a refused message goes out plain at once, and stays plain; then others go 
   expect(attempts.map(({ plain }) => plain).slice(0, 4)).toEqual([false, true, true, true]);
   expect(waits(desk.first).slice(0, 4)).toEqual([0, 1 * S, 2 * S, 4 * S]);
   expect(Math.max(...waits(desk.first))).toBe(150 * S);
+});
+
+test("of two broken messages each is tried again when its own time comes", async () => {
+  const desk = open();
+  desk.first.outcome = fail("payload");
+  enqueue(desk, rowOf("a"));
+  await desk.clock.advance(2 * S);
+  enqueue(desk, rowOf("b"));
+  await desk.clock.advance(1 * S - 1);
+  expect(keys(desk.first)).toEqual(named("a", "a", "a", "b", "b"));
+  await desk.clock.advance(1);
+  expect(keys(desk.first).slice(5).sort()).toEqual(named("a", "b").sort());
 });
 
 test("a broken message does not slow the channel down", async () => {

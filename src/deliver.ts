@@ -1,10 +1,11 @@
 // Drains the outbox: one worker for each (notifier, recipient), endless retry, in order within an incident. A channel that hangs
 // holds up nothing but itself. The one thing to know: a row counts as undelivered until its receipt is stored, so after a crash it
 // is sent again under the same key; at least once, never exactly once.
+import { type ChannelTrouble, STUCK_MS } from "./core/channel.ts";
 import { type Clock, type Delivery, type Notifier, NotifyError, type OutboxRow } from "./core/ports.ts";
 import type { Store } from "./core/store.ts";
-import { type Backoff, fullJitterMs } from "./lib/backoff.ts";
 import type { Log } from "./lib/log.ts";
+import { backOff, type Channel, firstReady, type Waiting } from "./waiting.ts";
 
 export interface DeliveryParts {
   readonly notifiers: readonly Notifier[];
@@ -21,19 +22,23 @@ export interface Deliveries {
   add(rows: readonly OutboxRow[]): void;
   /** Undelivered rows: how many, and since when the oldest waits (wall ms). */
   backlog(): { readonly count: number; readonly oldestAtMs: number | undefined };
+  /** Is this row still undelivered here? */
+  isWaiting(key: string): boolean;
+  /** Channels that refuse, or have held a message for over two minutes; one entry for each notifier. */
+  troubles(): readonly ChannelTrouble[];
+  /** What a check of the notifier found without a message: the refusal, or undefined when it works. */
+  note(notifier: string, refusal: string | undefined): void;
   /** Resolves when nothing is waiting. */
   drained(signal?: AbortSignal): Promise<void>;
   /** Stops after the attempts under way, or after `graceMs`; what is not delivered stays in the outbox. */
   stop(graceMs: number): Promise<void>;
 }
 
-/** After an attempt that surely or possibly failed: doubling to a minute, then, when it lasts, to five. */
-const QUICK: Backoff = { firstMs: 1000, maxMs: 60_000 };
-const SLOW: Backoff = { firstMs: 60_000, maxMs: 300_000 };
-const QUICK_ATTEMPTS = 15;
-/** A refused channel is mended by a person, but nobody should wait long for it once it is. */
-const REFUSED: Backoff = { firstMs: 30_000, maxMs: 300_000 };
-const LEAST_WAIT_MS = 250;
+/** Notifiers that need no reminders now: what waits for them tells it already, and a hundred more would only flood them later. */
+export function mutedBy(deliveries: Pick<Deliveries, "troubles">): ReadonlySet<string> {
+  return new Set(deliveries.troubles().map(({ notifier }) => notifier));
+}
+
 /** No notifier's own deadline is longer; this one catches an adapter that forgets it. */
 const ATTEMPT_DEADLINE_MS = 90_000;
 
@@ -43,13 +48,13 @@ export function startDelivery(parts: DeliveryParts): Deliveries {
   const workers = parts.notifiers.flatMap((notifier) =>
     notifier.recipients.map((recipient) => startWorker(notifier, recipient, parts, stopping.signal, cutting.signal)),
   );
-  const added = new Set<number>();
+  const added = new Set<string>();
   const find = (row: OutboxRow) => workers.find((worker) => worker.takes(row));
   return {
     add(rows) {
       for (const row of rows) {
-        if (added.has(row.id)) continue;
-        added.add(row.id);
+        if (added.has(row.key)) continue;
+        added.add(row.key);
         const worker = find(row);
         if (worker === undefined)
           parts.log.warn(
@@ -64,6 +69,17 @@ export function startDelivery(parts: DeliveryParts): Deliveries {
       const oldestAtMs =
         waiting.length === 0 ? undefined : Math.min(...waiting.map(({ enqueuedAtMs }) => enqueuedAtMs));
       return { count: waiting.length, oldestAtMs };
+    },
+    isWaiting: (key) => workers.some((worker) => worker.waiting().some((row) => row.key === key)),
+    troubles() {
+      const found = new Map<string, ChannelTrouble>();
+      for (const trouble of workers.flatMap((worker) => worker.trouble() ?? [])) {
+        if (found.get(trouble.notifier)?.isRefused !== true) found.set(trouble.notifier, trouble);
+      }
+      return [...found.values()];
+    },
+    note(notifier, refusal) {
+      for (const worker of workers) if (worker.notifier === notifier) worker.note(refusal);
     },
     async drained(signal) {
       while (workers.some((worker) => worker.waiting().length > 0)) await parts.clock.sleep(20, signal);
@@ -82,17 +98,12 @@ export function startDelivery(parts: DeliveryParts): Deliveries {
 
 interface Worker {
   readonly done: Promise<void>;
+  readonly notifier: string;
+  trouble(): ChannelTrouble | undefined;
+  note(refusal: string | undefined): void;
   takes(row: OutboxRow): boolean;
   add(row: OutboxRow): void;
   waiting(): readonly OutboxRow[];
-}
-
-/** A row in memory with what only matters while the process lives. */
-interface Waiting {
-  readonly row: OutboxRow;
-  failures: number;
-  payloadFailures: number;
-  notBeforeMs: number;
 }
 
 function startWorker(
@@ -104,7 +115,8 @@ function startWorker(
 ): Worker {
   const { clock } = parts;
   const queue: Waiting[] = [];
-  const channel = { notBeforeMs: 0, failures: 0 };
+  const channel: Channel = { notBeforeMs: 0, failures: 0, refusal: undefined };
+  let lastError: string | null = null;
   let wake = () => {};
 
   const idle = async (untilMs: number | undefined) => {
@@ -120,7 +132,7 @@ function startWorker(
 
   const run = async () => {
     while (!stopping.aborted) {
-      const next = firstReady(queue, Math.max(channel.notBeforeMs, 0), clock.monoMs());
+      const next = firstReady(queue, channel.notBeforeMs, clock.monoMs());
       if (next.item === undefined) await idle(next.dueMs);
       else await attempt(next.item);
     }
@@ -131,43 +143,51 @@ function startWorker(
     if (error === undefined) {
       queue.splice(queue.indexOf(item), 1);
       channel.failures = 0;
+      channel.refusal = undefined;
     } else if (!cutting.aborted) {
-      backOff(item, channel, error, parts);
+      backOff(item, channel, error, clock.monoMs(), parts.random);
     }
+    lastError = error?.message ?? null;
     parts.onSettled?.(item.row, error);
+  };
+
+  const trouble = (): ChannelTrouble | undefined => {
+    const [oldest] = queue;
+    const isStuck = oldest !== undefined && clock.monoMs() - oldest.addedMs > STUCK_MS;
+    if (!isStuck && channel.refusal === undefined) return undefined;
+    return {
+      notifier: notifier.name,
+      isRefused: channel.refusal !== undefined,
+      reason: channel.refusal ?? lastError ?? oldest?.row.error ?? null,
+      waiting: queue.length,
+      oldestAtMs: oldest?.row.enqueuedAtMs ?? null,
+    };
   };
 
   return {
     done: run(),
+    notifier: notifier.name,
+    trouble,
+    note(refusal) {
+      channel.refusal = refusal;
+      if (refusal !== undefined) return;
+      channel.notBeforeMs = 0; // it works: what waited for it need not wait longer
+      wake();
+    },
     takes: (row) => row.notifier === notifier.name && row.recipient === recipient,
     add(row) {
-      queue.push({ row, failures: row.attempts, payloadFailures: 0, notBeforeMs: 0 });
+      queue.push({
+        row,
+        addedMs: clock.monoMs(),
+        failures: row.attempts,
+        payloadFailures: 0,
+        suspicion: 0,
+        notBeforeMs: 0,
+      });
       wake();
     },
     waiting: () => queue.map(({ row }) => row),
   };
-}
-
-/**
- * The first row that may go now: its time has come and no earlier row of one of its incidents is still waiting. Without one, when
- * to look again.
- */
-function firstReady(
-  queue: readonly Waiting[],
-  channelNotBeforeMs: number,
-  nowMs: number,
-): { readonly item: Waiting | undefined; readonly dueMs: number | undefined } {
-  if (queue.length === 0) return { item: undefined, dueMs: undefined };
-  if (channelNotBeforeMs > nowMs) return { item: undefined, dueMs: channelNotBeforeMs };
-  const ahead = new Set<string>();
-  let dueMs: number | undefined;
-  for (const item of queue) {
-    const isBlocked = item.row.incidents.some((incident) => ahead.has(incident));
-    if (!isBlocked && item.notBeforeMs <= nowMs) return { item, dueMs: undefined };
-    if (!isBlocked) dueMs = Math.min(dueMs ?? item.notBeforeMs, item.notBeforeMs);
-    for (const incident of item.row.incidents) ahead.add(incident);
-  }
-  return { item: undefined, dueMs };
 }
 
 async function sendOnce(
@@ -182,14 +202,15 @@ async function sendOnce(
   try {
     const send = (signal: AbortSignal) => notifier.send(deliveryOf(item, recipient, store), signal);
     const receipt = await withDeadline(send, clock, cutting);
-    keep(log, () => store.settle(row.id, { kind: "delivered", atMs: clock.wallMs(), receipt }));
+    keep(log, () => store.settle(row.key, { kind: "delivered", atMs: clock.wallMs(), receipt }));
     log.info(about, `delivered: ${row.message.title}`);
+    await notifier.decorate?.(deliveryOf(item, recipient, store), cutting);
     return undefined;
   } catch (error) {
     const failure =
       error instanceof NotifyError ? error : new NotifyError("ambiguous", messageOf(error), { cause: error });
     if (cutting.aborted) return failure;
-    keep(log, () => store.settle(row.id, { kind: "failed", error: failure.message }));
+    keep(log, () => store.settle(row.key, { kind: "failed", error: failure.message }));
     log[failure.kind === "refused" ? "error" : "warn"](about, `not delivered (${failure.kind}): ${failure.message}`);
     return failure;
   }
@@ -235,32 +256,6 @@ function tryReceipt(store: Store, key: string) {
   } catch {
     return undefined;
   }
-}
-
-function backOff(
-  item: Waiting,
-  channel: { notBeforeMs: number; failures: number },
-  error: NotifyError,
-  parts: DeliveryParts,
-): void {
-  const { clock, random } = parts;
-  item.failures += 1;
-  const nowMs = clock.monoMs();
-  if (error.kind === "payload") {
-    // Only this message is at fault. The plain form may go at once; if that is refused too, others go first.
-    item.payloadFailures += 1;
-    item.notBeforeMs = item.payloadFailures === 1 ? nowMs : nowMs + waitMs(item.payloadFailures, "not_sent", random);
-    return;
-  }
-  channel.failures += 1;
-  channel.notBeforeMs = nowMs + Math.max(error.retryAfterMs ?? 0, waitMs(channel.failures, error.kind, random));
-}
-
-function waitMs(failures: number, kind: NotifyError["kind"], random: () => number): number {
-  const jittered = (backoff: Backoff, attempt: number) =>
-    Math.max(LEAST_WAIT_MS, fullJitterMs(backoff, attempt, random));
-  if (kind === "refused") return jittered(REFUSED, failures);
-  return failures > QUICK_ATTEMPTS ? jittered(SLOW, failures - QUICK_ATTEMPTS) : jittered(QUICK, failures);
 }
 
 // The message is out; a disk that cannot record it costs a duplicate after the next start, and nothing else.

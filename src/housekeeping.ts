@@ -1,10 +1,12 @@
-// Once a second: is anybody blind, did another process add a row, is there something old to drop? The watch goes before the disk:
+// Once a second: is anybody blind, is a channel in trouble, did another process add a row, is there something old to drop? The watch goes before the disk:
 // what cannot be read or pruned now is tried again later.
-import type { Clock } from "./core/ports.ts";
-import { StoreError } from "./core/ports.ts";
+import { advanceOwn, type Rulebook } from "./core/advance.ts";
+import { announce } from "./core/announce.ts";
+import type { Locale } from "./core/format.ts";
+import { type Clock, OWN_ACCOUNT, StoreError } from "./core/ports.ts";
 import type { Store } from "./core/store.ts";
 import { type CycleParts, pass } from "./cycle.ts";
-import type { Deliveries } from "./deliver.ts";
+import { type Deliveries, mutedBy } from "./deliver.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Log } from "./lib/log.ts";
 
@@ -13,6 +15,8 @@ export interface HousekeepingParts {
   readonly deliveries: Deliveries;
   readonly store: Store;
   readonly ledger: Ledger;
+  readonly book: Rulebook;
+  readonly locale: Locale;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -29,6 +33,7 @@ export async function keepHouse(parts: HousekeepingParts, signal: AbortSignal): 
   for (;;) {
     await clock.sleep(TICK_MS, signal);
     for (const account of accounts) pass(account, []);
+    watchChannels(parts);
     try {
       adopt();
       prune();
@@ -37,6 +42,28 @@ export async function keepHouse(parts: HousekeepingParts, signal: AbortSignal): 
       log.warn({ error }, "the state cannot be read or pruned now");
     }
   }
+}
+
+/** A channel in trouble is announced on the others, and so is its recovery. */
+export function watchChannels({
+  deliveries,
+  ledger,
+  book,
+  locale,
+  clock,
+}: Omit<HousekeepingParts, "accounts" | "store" | "log">): void {
+  const nowMs = clock.wallMs();
+  const troubles = deliveries.troubles();
+  const moved = book.notifiers.map((name) => {
+    const trouble = troubles.find(({ notifier }) => notifier === name);
+    const id = { account: OWN_ACCOUNT, subject: `notifier ${name}`, rule: "undelivered" } as const;
+    const facts = { about: "undelivered", trouble } as const;
+    return advanceOwn(id, trouble === undefined ? null : "critical", facts, { states: ledger.states, book, nowMs });
+  });
+  const changes = moved.flatMap((each) => each.changes);
+  const situations = moved.flatMap((each) => each.situations);
+  const audience = { book, states: ledger.states, nowMs, locale, muted: mutedBy(deliveries) };
+  deliveries.add(ledger.commit(announce(changes, situations, audience), undefined, nowMs));
 }
 
 /** Rows that another process put into the outbox (margind test-notify) are delivered too. */

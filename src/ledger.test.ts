@@ -15,7 +15,15 @@ function open(store: MemoryStore = createMemoryStore(), over: Partial<LedgerPart
   const logged: string[] = [];
   const say = (_: object, text: string) => void logged.push(text);
   const log: Log = { trace() {}, debug() {}, info() {}, warn: say, error: say };
-  const ledger = openLedger({ store, instance: "i1", notifiers: [MAIL], log, isWatched: () => true, ...over });
+  const ledger = openLedger({
+    store,
+    instance: "i1",
+    notifiers: [MAIL],
+    log,
+    isWatched: () => true,
+    isWaiting: () => true,
+    ...over,
+  });
   return { store, ledger, logged };
 }
 
@@ -148,6 +156,7 @@ test("while the store fails, rows come from memory, each with an id of its own t
   const watched = desk();
   store.failure = "the disk is full";
   const first = ledger.commit(watched.look(0, cross(1.36)), undefined, 3);
+  expect(logged).toHaveLength(1);
   const second = ledger.commit(watched.look(5 * S, cross(1.24)), undefined, 8);
   const ids = [...first, ...second].map(({ id }) => id);
   expect(new Set(ids).size).toBe(4);

@@ -34,13 +34,17 @@ export interface LedgerParts {
   readonly log: Log;
   /** Does the config cover this subject, or a kind of them, of this account? */
   isWatched(account: string, about: Subject | "isolated"): boolean;
+  /** Is the row with this key still undelivered? */
+  isWaiting(key: string): boolean;
 }
 
-export function openLedger({ store, instance, notifiers, log, isWatched }: LedgerParts): Ledger {
+export function openLedger({ store, instance, notifiers, log, isWatched, isWaiting }: LedgerParts): Ledger {
   const states = new Map<string, Map<string, AlertState>>();
   const health = new Map<string, SourceHealth>();
   const snapshots = new Map(stillWatched(store, isWatched).map((snapshot) => [snapshot.account, snapshot]));
   const unsaved = new Map<string, AlertChange>();
+  /** Rows that live in memory only, because the disk took nothing. */
+  let volatile: readonly NewRow[] = [];
   let failingSinceMs: number | undefined;
   let lastVolatileId = 0;
   for (const change of store.alerts()) apply(states, change);
@@ -70,9 +74,11 @@ export function openLedger({ store, instance, notifiers, log, isWatched }: Ledge
   ) => {
     const all = [...unsaved.values(), ...alerts];
     try {
-      const added = store.commit({ alerts: all, rows, snapshot });
+      const kept = volatile.filter(({ key }) => isWaiting(key));
+      const added = store.commit({ alerts: all, rows: [...kept, ...rows], snapshot }).slice(kept.length);
       if (failingSinceMs !== undefined) log.warn({}, "the state can be written again");
       unsaved.clear();
+      volatile = [];
       failingSinceMs = undefined;
       return added;
     } catch (error) {
@@ -84,6 +90,7 @@ export function openLedger({ store, instance, notifiers, log, isWatched }: Ledge
         );
       failingSinceMs ??= nowMs;
       for (const change of alerts) unsaved.set(alertKey(change.id), change);
+      volatile = [...volatile, ...rows];
       return rows.map((row): OutboxRow => ({ ...row, id: --lastVolatileId, attempts: 0, error: null }));
     }
   };

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
+import { createTestClock } from "../test/support/clock.ts";
 import { type Failure, type Notifier, NotifyError, type ReadResult } from "./core/ports.ts";
 import type { Log } from "./lib/log.ts";
-import { isKeyRefusal, verifyNotifiers } from "./startup.ts";
+import { isKeyRefusal, watchNotifiers } from "./startup.ts";
 
 const NEVER = new AbortController().signal;
 
@@ -21,31 +22,55 @@ const refused = failing("refused", new NotifyError("refused", "Slack does not kn
 const unreachable = failing("unreachable", new NotifyError("not_sent", "connection refused"));
 const odd = failing("odd", new TypeError("x is not a function"));
 
-async function verified(notifiers: readonly Notifier[], signal = NEVER) {
+function watch(notifiers: readonly Notifier[], signal = NEVER) {
+  const clock = createTestClock();
   const logged: string[] = [];
+  const noted: string[] = [];
   const say = (level: string) => (_: object, text: string) => void logged.push(`${level}: ${text}`);
   const log: Log = { trace() {}, debug() {}, info: say("info"), warn: say("warn"), error: say("error") };
-  return { reason: await verifyNotifiers(notifiers, log, signal), logged };
+  const note = (notifier: string, refusal: string | undefined) => void noted.push(`${notifier} ${refusal ?? "works"}`);
+  return { clock, logged, noted, reason: watchNotifiers({ notifiers, deliveries: { note }, clock, log }, signal) };
 }
 
-test.each<[string, readonly Notifier[], boolean]>([
-  ["all of them work", [good], false],
-  ["one of two is refused for good", [good, refused], false],
-  ["one is refused and one cannot be reached now", [refused, unreachable], false],
-  ["none can be reached now", [unreachable, unreachable], false],
-  ["one fails in a way that nobody foresaw", [refused, odd], false],
-  ["all are refused for good", [refused, refused], true],
-])("when %s", async (_, notifiers, givesUp) => {
-  expect((await verified(notifiers)).reason !== undefined).toBe(givesUp);
+test.each<[string, readonly Notifier[]]>([
+  ["all of them work", [good]],
+  ["none can be reached now", [unreachable, unreachable]],
+  ["one fails in a way that nobody foresaw", [good, odd]],
+])("it does not give up when %s", async (_, notifiers) => {
+  expect(await watch(notifiers).reason).toBeUndefined();
 });
 
-test("each notifier's state is told, with what is wrong", async () => {
-  const { logged } = await verified([good, refused, unreachable]);
+test("it gives up when all of them are refused for good", async () => {
+  expect(await watch([refused, refused]).reason).toContain("Every notifier is refused for good");
+});
+
+test("each notifier's state is told and noted, with what is wrong", async () => {
+  const { clock, logged, noted } = watch([good, refused, unreachable]);
+  await clock.settle();
   expect(logged.sort()).toEqual([
     "error: the notifier does not work now, margind keeps trying: connection refused",
     "error: the notifier does not work: Slack does not know this token",
     "info: the notifier works",
   ]);
+  expect(noted).toEqual(["good works", "refused Slack does not know this token"]);
+});
+
+test("one that refuses beside one that works is looked at once a minute, until somebody has mended it", async () => {
+  let isMended = false;
+  let looks = 0;
+  const mendable = notifier("mendable", async () => {
+    looks += 1;
+    if (!isMended) throw new NotifyError("refused", "no such channel");
+  });
+  const { clock, noted, reason } = watch([good, mendable]);
+  await clock.advance(150_000);
+  expect(looks).toBe(3);
+  isMended = true;
+  await clock.advance(60_000);
+  expect(await reason).toBeUndefined();
+  expect(noted.at(-1)).toBe("mendable works");
+  await clock.advance(600_000);
+  expect(looks).toBe(4);
 });
 
 test("a daemon that is told to stop meanwhile neither complains nor gives up", async () => {
@@ -55,9 +80,9 @@ test("a daemon that is told to stop meanwhile neither complains nor gives up", a
     (signal) =>
       new Promise((_, reject) => signal.addEventListener("abort", () => reject(new NotifyError("refused", "x")))),
   );
-  const result = verified([hanging], stopping.signal);
+  const { reason, logged, noted } = watch([hanging], stopping.signal);
   stopping.abort();
-  expect(await result).toEqual({ reason: undefined, logged: [] });
+  expect([await reason, logged, noted]).toEqual([undefined, [], []]);
 });
 
 test.each<[Failure["code"], boolean]>([

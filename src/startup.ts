@@ -1,26 +1,56 @@
 // What is checked when the daemon starts. Whatever the network does, it starts and says loudly what does not work; it only gives
 // up when nobody could ever be told (every notifier refused for good) or nothing ever be seen (every key refused for good).
-import { type Notifier, NotifyError, type ReadResult } from "./core/ports.ts";
+import { type Clock, type Notifier, NotifyError, type ReadResult } from "./core/ports.ts";
+import type { Deliveries } from "./deliver.ts";
 import type { Log } from "./lib/log.ts";
 
 const VERIFY_TIMEOUT_MS = 20_000;
+/** How often a channel that refused is looked at again: somebody may have mended it. */
+const RECHECK_MS = 60_000;
 
-/** Checks every notifier without sending anything. Resolves with a reason when all of them are refused. */
-export async function verifyNotifiers(
-  notifiers: readonly Notifier[],
-  log: Log,
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  const verdicts = await Promise.all(notifiers.map((notifier) => verify(notifier, log, signal)));
-  if (!verdicts.every((verdict) => verdict === "refused")) return undefined;
-  return "Every notifier is refused for good: see the messages above. Nobody could be told.";
+export interface VerifyParts {
+  readonly notifiers: readonly Notifier[];
+  readonly deliveries: Pick<Deliveries, "note">;
+  readonly clock: Clock;
+  readonly log: Log;
 }
 
-async function verify(notifier: Notifier, log: Log, signal: AbortSignal): Promise<"good" | "refused" | "unknown"> {
+/**
+ * Checks every notifier without sending anything; resolves with a reason when all of them are refused. Otherwise it goes on looking
+ * at those that refuse, once a minute, until aborted.
+ */
+export async function watchNotifiers(parts: VerifyParts, signal: AbortSignal): Promise<string | undefined> {
+  let refused = await refusing(parts.notifiers, parts, signal);
+  if (refused.length === parts.notifiers.length && !signal.aborted) {
+    return "Every notifier is refused for good: see the messages above. Nobody could be told.";
+  }
+  while (refused.length > 0) {
+    await parts.clock.sleep(RECHECK_MS, signal);
+    refused = await refusing(refused, parts, signal);
+  }
+  return undefined;
+}
+
+/** Those that refuse. */
+async function refusing(
+  notifiers: readonly Notifier[],
+  parts: VerifyParts,
+  signal: AbortSignal,
+): Promise<readonly Notifier[]> {
+  const verdicts = await Promise.all(notifiers.map((notifier) => verify(notifier, parts, signal)));
+  return notifiers.filter((_, index) => verdicts[index] === "refused");
+}
+
+async function verify(
+  notifier: Notifier,
+  { deliveries, log }: VerifyParts,
+  signal: AbortSignal,
+): Promise<"good" | "refused" | "unknown"> {
   const about = { notifier: notifier.name };
   try {
     await notifier.verify(AbortSignal.any([signal, AbortSignal.timeout(VERIFY_TIMEOUT_MS)]));
     log.info(about, "the notifier works");
+    deliveries.note(notifier.name, undefined);
     return "good";
   } catch (error) {
     if (signal.aborted) return "unknown";
@@ -32,6 +62,7 @@ async function verify(notifier: Notifier, log: Log, signal: AbortSignal): Promis
         ? `the notifier does not work: ${text}`
         : `the notifier does not work now, margind keeps trying: ${text}`,
     );
+    if (isRefused) deliveries.note(notifier.name, text);
     return isRefused ? "refused" : "unknown";
   }
 }

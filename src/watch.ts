@@ -20,7 +20,7 @@ export interface WatchedAccount {
   readonly isolated: "all" | "none" | readonly string[];
 }
 
-export type Shared = Pick<CycleParts, "ledger" | "book" | "clock" | "locale" | "deliver">;
+export type Shared = Pick<CycleParts, "ledger" | "book" | "clock" | "locale" | "deliver" | "muted">;
 
 export interface Watch {
   readonly account: WatchedAccount;
@@ -74,8 +74,9 @@ export function sayOrphans(
 ): readonly OutboxRow[] {
   const rules = new Map(book.rules.map((rule) => [rule.id, rule]));
   const isWatched = ({ account, subject, rule }: AlertId): boolean =>
-    isWatchedSubject(accounts, account, subject) &&
-    (OWN_RULES.some((own) => own === rule) || (rules.get(rule)?.coversSubject(subject) ?? false));
+    book.notifiers.some((name) => subject === `notifier ${name}`) ||
+    (isWatchedSubject(accounts, account, subject) &&
+      (OWN_RULES.some((own) => own === rule) || (rules.get(rule)?.coversSubject(subject) ?? false)));
   const { changes, situations } = endOrphans(ledger.alerts(), isWatched, nowMs);
   return ledger.commit(announce(changes, situations, { book, states: ledger.states, nowMs, locale }), undefined, nowMs);
 }

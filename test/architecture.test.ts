@@ -31,8 +31,6 @@ const MAY_TOUCH_PROCESS = /^src\/(main|cli\/.*)\.ts$/;
 const REAL_TIME: Readonly<Record<string, readonly string[]>> = {
   "src/lib/clock.ts": ["Date.now", "performance.now", "setTimeout", "setInterval"], // its home
   "src/lib/log.ts": ["new Date()"], // a log line says when it was really written, whatever clock the daemon was given
-  "src/cli/run.ts": ["setTimeout"], // the last deadline of a stop: it must hold even if every part, clock included, hangs
-  "src/cli/demo.ts": ["Date.now"], // the demo bends the wall clock and needs the real one beside it
 };
 
 // ---------------------------------------------------------------- reading the sources

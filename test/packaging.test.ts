@@ -125,6 +125,7 @@ describe("systemd unit", () => {
   test.each([
     ["Type", "notify", "systemd waits for the daemon to be up"],
     ["NotifyAccess", "all", "systemd-notify speaks from a child process"],
+    ["KillMode", "mixed", "the signal would kill the systemd-notify that tells of the stop"],
     ["Restart", "always", "whatever ends it"],
     ["StartLimitIntervalSec", "0", "systemd never gives up"],
     ["DynamicUser", "yes", "no user to create, none to take over"],

@@ -35,6 +35,8 @@ export interface Audience {
   readonly states: States;
   readonly nowMs: number;
   readonly locale: Locale;
+  /** Notifiers that get no reminders now. */
+  readonly muted?: ReadonlySet<string>;
 }
 
 export function announce(
@@ -44,16 +46,16 @@ export function announce(
 ): Announcement {
   if (situations.length === 0) return { changes, notifications: [] };
   const threads = new Map<string, Record<string, Thread>>();
-  const notifications = [...byNotifier(situations, audience.book)].map(([notifier, told]) =>
+  const notifications = [...byNotifier(situations, audience)].map(([notifier, told]) =>
     notificationFor(notifier, told, changes, threads, audience),
   );
   return { changes: changes.map((change) => withThreads(change, threads)), notifications };
 }
 
-function byNotifier(situations: readonly Situation[], book: Rulebook): ReadonlyMap<string, readonly Situation[]> {
+function byNotifier(situations: readonly Situation[], audience: Audience): ReadonlyMap<string, readonly Situation[]> {
   const groups = new Map<string, Situation[]>();
   for (const situation of worstFirst(situations)) {
-    for (const notifier of listeners(situation, book)) {
+    for (const notifier of listeners(situation, audience)) {
       const group = groups.get(notifier) ?? [];
       groups.set(notifier, group);
       group.push(situation);
@@ -62,12 +64,16 @@ function byNotifier(situations: readonly Situation[], book: Rulebook): ReadonlyM
   return groups;
 }
 
-function listeners({ id, transition }: Situation, book: Rulebook): ReadonlySet<string> {
+function listeners({ id, transition }: Situation, { book, muted }: Audience): ReadonlySet<string> {
   const { notify } = routeOf(book.routes, book.notifiers, id, transition.severity);
   const toldBefore = transition.kind === "reminded" ? [] : Object.keys(transition.state.threads);
   const routed = isOver(transition.kind) || transition.kind === "lowered" ? [] : notify;
   // A lowered or resolved incident that nobody heard of (its route dropped it) stays untold.
-  return new Set([...routed, ...toldBefore].filter((notifier) => book.notifiers.includes(notifier)));
+  const isListening = (notifier: string) =>
+    book.notifiers.includes(notifier) &&
+    id.subject !== `notifier ${notifier}` && // what a channel cannot deliver is told elsewhere
+    !(transition.kind === "reminded" && muted?.has(notifier));
+  return new Set([...routed, ...toldBefore].filter(isListening));
 }
 
 /** Raised and opened before what merely ends, then by severity; stable otherwise. */

@@ -4,18 +4,23 @@ import type { Failure } from "./ports.ts";
 
 const S = 1000;
 const STALE = 30 * S;
+const WALL_MS = 1_000_000;
 const failure = (code: Failure["code"]): Failure => ({ code, detail: "" });
 
 /** Health after these events, from a start at 0. A number is a valid answer at that time. */
 function health(source: "cross" | "isolated", ...events: (number | Failure["code"] | "invalid")[]): SourceHealth {
   return events.reduce<SourceHealth>(
     (now, event) => {
-      if (typeof event === "number") return noteValid(now, event, 1_000_000 + event);
+      if (typeof event === "number") return noteValid(now, event, WALL_MS + event);
       return event === "invalid" ? noteInvalid(now, "x is missing") : noteFailure(now, failure(event));
     },
     startHealth(source, 0, null),
   );
 }
+
+/** By default nobody was told of blindness yet. */
+const blindAt = (sources: readonly SourceHealth[], monoMs: number, isBlind = false) =>
+  blindness(sources, { monoMs, wallMs: WALL_MS + monoMs, staleAfterMs: STALE, isBlind });
 
 test.each<[string, SourceHealth, number, boolean]>([
   ["at the start", health("cross"), 0, false],
@@ -47,11 +52,11 @@ test.each<[string, SourceHealth, number, boolean]>([
   ["not after 429, which passes by itself", health("cross", 10 * S, "rate_limited", "rate_limited"), 10 * S, false],
   ["not after the ban, with a valid answer", health("cross", 10 * S, "banned", 20 * S), 20 * S, false],
 ])("blind %s", (_, source, nowMs, isBlind) => {
-  expect(blindness([source], nowMs, STALE) !== undefined).toBe(isBlind);
+  expect(blindAt([source], nowMs) !== undefined).toBe(isBlind);
 });
 
 test("it says which source, for how long, since when by the wall clock, and why", () => {
-  expect(blindness([health("cross", 5 * S, "timeout"), health("isolated", 40 * S)], 50 * S, STALE)).toEqual({
+  expect(blindAt([health("cross", 5 * S, "timeout"), health("isolated", 40 * S)], 50 * S)).toEqual({
     source: "cross",
     sources: ["cross"],
     silentMs: 45 * S,
@@ -59,7 +64,7 @@ test("it says which source, for how long, since when by the wall clock, and why"
     failure: failure("timeout"),
     invalid: null,
   });
-  expect(blindness([health("cross", 5 * S, "timeout", "invalid")], 50 * S, STALE)).toMatchObject({
+  expect(blindAt([health("cross", 5 * S, "timeout", "invalid")], 50 * S)).toMatchObject({
     failure: null,
     invalid: "x is missing",
   });
@@ -67,18 +72,30 @@ test("it says which source, for how long, since when by the wall clock, and why"
 
 test("of two blind sources it tells of the one with a cause, then of the one that is silent for longer", () => {
   const silent = health("isolated", 1 * S);
-  expect(blindness([silent, health("cross", 5 * S, "timeout")], 99 * S, STALE)?.source).toBe("cross");
-  expect(blindness([health("cross", 5 * S), silent], 99 * S, STALE)?.source).toBe("isolated");
-  expect(blindness([health("cross", 5 * S), silent], 99 * S, STALE)?.sources).toHaveLength(2);
+  expect(blindAt([silent, health("cross", 5 * S, "timeout")], 99 * S)?.source).toBe("cross");
+  expect(blindAt([health("cross", 5 * S), silent], 99 * S)?.source).toBe("isolated");
+  expect(blindAt([health("cross", 5 * S), silent], 99 * S)?.sources).toHaveLength(2);
 });
 
-test("the last sight before a restart is kept, the silence counts from the start", () => {
-  expect(blindness([startHealth("cross", 100 * S, 77)], 131 * S, STALE)).toMatchObject({
-    silentMs: 31 * S,
-    lastOkAtMs: 77,
+test("before the first answer since a start, the silence goes back to the last one of the run before", () => {
+  const lastMs = WALL_MS - 3600 * S;
+  expect(blindAt([startHealth("cross", 0, lastMs)], 31 * S)).toMatchObject({
+    silentMs: 3631 * S,
+    lastOkAtMs: lastMs,
   });
+  expect(blindAt([startHealth("cross", 0, null)], 31 * S)).toMatchObject({ silentMs: 31 * S, lastOkAtMs: null });
+});
+
+test.each<[string, SourceHealth[], boolean]>([
+  ["a restart", [health("cross")], true],
+  ["a restart of one source only", [health("cross", 5 * S), health("isolated")], true],
+  ["a failure after it", [health("cross", 5 * S, "timeout")], true],
+  ["an answer that cannot be read", [health("cross", 5 * S, "invalid")], true],
+  ["a valid answer of every source", [health("cross", 5 * S), health("isolated", 6 * S)], false],
+])("who was told of blindness is not told that it is over by %s", (_, sources, isStillBlind) => {
+  expect(blindAt(sources, 7 * S, true) !== undefined).toBe(isStillBlind);
 });
 
 test("nothing to watch is not blindness", () => {
-  expect(blindness([], 99 * S, STALE)).toBeUndefined();
+  expect(blindAt([], 99 * S)).toBeUndefined();
 });

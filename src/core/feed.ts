@@ -46,20 +46,36 @@ export function noteInvalid(health: SourceHealth, text: string): SourceHealth {
   return { ...health, failures: 0, failure: null, invalid: text };
 }
 
+export interface Moment {
+  readonly monoMs: number;
+  readonly wallMs: number;
+  readonly staleAfterMs: number;
+  /** People were told that the daemon is blind: then only a fresh valid answer of every source ends it, not a restart of the clock. */
+  readonly isBlind: boolean;
+}
+
 /** The worst blindness of an account's sources, or undefined while all of them are seen well enough. */
-export function blindness(
-  sources: readonly SourceHealth[],
-  monoMs: number,
-  staleAfterMs: number,
-): Blindness | undefined {
-  const blind = sources.filter((health) => monoMs - health.okMonoMs > staleAfterMs || isHopeless(health));
+export function blindness(sources: readonly SourceHealth[], now: Moment): Blindness | undefined {
+  const isLost = (health: SourceHealth) =>
+    now.monoMs - health.okMonoMs > now.staleAfterMs || isHopeless(health) || (now.isBlind && !isSeeing(health));
+  const blind = sources.filter(isLost);
   const [worst] = blind.sort(
     (a, b) => Number(b.failure !== null) - Number(a.failure !== null) || a.okMonoMs - b.okMonoMs,
   );
   if (worst === undefined) return undefined;
-  const { source, okMonoMs, okAtMs, failure, invalid } = worst;
-  const silentMs = monoMs - okMonoMs;
+  const { source, okAtMs, failure, invalid } = worst;
+  const silentMs = silence(worst, now);
   return { source, sources: blind.map((each) => each.source), silentMs, lastOkAtMs: okAtMs, failure, invalid };
+}
+
+function isSeeing({ hasSeen, failure, invalid }: SourceHealth): boolean {
+  return hasSeen && failure === null && invalid === null;
+}
+
+/** Before the first valid answer since the start, the silence goes back to the last one of an earlier run. */
+function silence({ okMonoMs, okAtMs, hasSeen }: SourceHealth, { monoMs, wallMs }: Moment): number {
+  const sinceMs = monoMs - okMonoMs;
+  return hasSeen || okAtMs === null ? sinceMs : Math.max(sinceMs, wallMs - okAtMs);
 }
 
 // Some failures will not pass by themselves within staleAfter, so waiting for it would only lose time: a ban, a signature that

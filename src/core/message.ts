@@ -6,7 +6,7 @@ import { symbolOf } from "./observe.ts";
 import type { AlertId, Section, Severity } from "./ports.ts";
 import type { FieldName } from "./rules/fields.ts";
 import type { Situation } from "./situation.ts";
-import { blindLines, goneLines } from "./tell-feed.ts";
+import { blindLines, goneLines, undeliveredLines } from "./tell-feed.ts";
 import { fieldHeadline, fieldLines, valueText } from "./tell-field.ts";
 import { WORDS, type Words } from "./words/index.ts";
 
@@ -43,6 +43,7 @@ export function refOf({ incident, seq }: Pick<Firing, "incident" | "seq">): stri
 /** What margind's own rules are about; any other rule by its name. */
 function ownWords(rule: string, words: Words): string {
   if (rule === "position-gone") return words.gone;
+  if (rule === "undelivered") return words.cannotDeliver;
   return rule === "config" ? words.configWrong : rule;
 }
 
@@ -51,7 +52,7 @@ export function conversation(situations: readonly Situation[], language: format.
   const words = WORDS[language];
   const [first] = situations;
   if (first === undefined) return "margind";
-  const account = first.id.account;
+  const { account } = first.id;
   if (situations.length === 1) return words.mailSubject(account, about(first, words));
   const subjects = [...new Set(situations.map(({ id }) => symbolOf(id.subject) || words.subject(id.subject)))];
   const some = subjects.slice(0, SUBJECTS_MAX).join(", ");
@@ -81,6 +82,8 @@ function headline({ id, transition, facts }: Situation, nowMs: number, { languag
     }
     case "gone":
       return head(`${subject}: ${facts.back === undefined ? words.gone : words.goneBack}`);
+    case "undelivered":
+      return head(`${subject} ${facts.trouble === undefined ? words.deliversAgain : words.cannotDeliver}`);
     case "removed":
       return head(`${subject} ${words.removed(facts.field ?? id.rule)}`);
   }
@@ -96,6 +99,7 @@ function headWord(kind: Section["kind"], severity: Severity, rule: string, words
 function about({ id, facts }: Situation, words: Words): string {
   const subject = words.subject(id.subject);
   if (facts.about === "field") return words.is(subject, words.field[facts.field], "").trim();
+  if (facts.about === "undelivered") return `${subject} ${words.cannotDeliver}`;
   if (facts.about === "blind") return words.head.blind.toLowerCase();
   return facts.about === "gone" ? `${subject}: ${words.gone}` : `${subject}: ${id.rule}`;
 }
@@ -118,6 +122,8 @@ function lines(situation: Situation, nowMs: number, locale: format.Locale): read
     }
     case "gone":
       return goneLines(facts, nowMs, locale);
+    case "undelivered":
+      return undeliveredLines(facts.trouble, nowMs, locale);
     case "removed":
       return [words.removedDo];
   }

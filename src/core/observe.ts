@@ -43,13 +43,20 @@ export function observeCross(answer: CrossAnswer, context: Context): Observation
   }
   const { assets } = answer;
   if (assets === undefined) return invalid("cross", context, answer, "userAssets");
+  if (isDebtUnknown(answer, assets)) return invalid("cross", context, answer, "totalLiabilityOfBtc");
   const hasDebt = assets.some(owes) || (answer.totalLiabilityOfBtc ?? 0) > 0;
   return classify("cross", context, answer, hasDebt, context.used.cross, crossValues(answer, hasDebt, context.bars));
 }
 
+// "No debt" resolves alerts, so it needs evidence: a list without one row, or a total that cannot be read, is none.
+function isDebtUnknown({ totalLiabilityOfBtc, problems }: CrossAnswer, assets: readonly AssetBalance[]): boolean {
+  if (totalLiabilityOfBtc !== undefined || assets.some(owes)) return false;
+  return assets.length === 0 || problems.some((problem) => problem.includes("totalLiabilityOfBtc"));
+}
+
 export function observeIsolated(answer: IsolatedAnswer, context: Context): readonly Observation[] {
   const observations = answer.pairs.map((pair) => observePair(pair, answer.asked, context));
-  const present = new Set(answer.pairs.map((pair) => pair.symbol));
+  const present = new Set([...answer.pairs.map((pair) => pair.symbol), ...(answer.unread?.symbols ?? [])]);
   for (const subject of context.indebted) {
     if (isAsked(subject, answer.asked) && !present.has(symbolOf(subject))) observations.push(missing(subject, context));
   }

@@ -10,6 +10,9 @@ export type Severity = (typeof SEVERITIES)[number];
 /** What an alert is about. `feed` is the data itself: is anything valid still arriving? */
 export type Subject = "cross" | `isolated ${string}` | "feed" | `notifier ${string}`;
 
+/** In the place of an account, for alerts about margind itself. */
+export const OWN_ACCOUNT = "margind";
+
 /** An alert's identity. It is the same over restarts and config reloads, so it holds rule ids and never a hash of the config. */
 export interface AlertId {
   readonly account: string;
@@ -93,6 +96,8 @@ export interface IsolatedAnswer {
   /** What was asked for: a pair asked for and not answered is MISSING, and with "all" so is one that was there before. */
   readonly asked: "all" | readonly string[];
   readonly pairs: readonly PairAnswer[];
+  /** Symbols of batches that could not be read this time, and why: nothing is known of them, they are not missing. */
+  readonly unread?: { readonly symbols: readonly string[]; readonly failure: Failure };
 }
 
 export type Answer = CrossAnswer | IsolatedAnswer;
@@ -205,6 +210,8 @@ export interface Notifier {
    * Resolves with the receipt only when the other side has accepted it. Rejects with NotifyError.
    */
   send(delivery: Delivery, signal: AbortSignal): Promise<Receipt>;
+  /** Brings earlier messages of the conversation up to date (Slack's living message), after the receipt is stored. Decoration: resolves whatever happens. */
+  decorate?(delivery: Delivery, signal: AbortSignal): Promise<void>;
   /** Checks credentials and reachability without sending. Rejects with NotifyError; `refused` means: wrong for good. */
   verify(signal: AbortSignal): Promise<void>;
   close(): Promise<void>;

@@ -1,4 +1,5 @@
 // What a message is about: a transition and the facts behind it, before they are put into words.
+import type { ChannelTrouble } from "./channel.ts";
 import type { Blindness } from "./feed.ts";
 import type { Transition } from "./lifecycle.ts";
 import type { Observation } from "./observe.ts";
@@ -38,6 +39,7 @@ export type Facts =
       readonly last: Known | undefined;
       readonly back: "with debt" | "without debt" | undefined;
     }
+  | { readonly about: "undelivered"; readonly trouble: ChannelTrouble | undefined }
   | { readonly about: "removed"; readonly field: string | undefined };
 
 export type ConfigProblem =

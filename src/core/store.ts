@@ -31,7 +31,8 @@ export interface Store {
   commit(change: Change): readonly OutboxRow[];
   /** Undelivered rows in order, those after row `afterId` only. */
   pending(afterId: number): readonly OutboxRow[];
-  settle(id: number, settlement: Settlement): void;
+  /** What became of an attempt of the row with this key. A key that is not stored (the disk was full then) changes nothing. */
+  settle(key: string, settlement: Settlement): void;
   /** Forgets the snapshot of an account that is no longer in the config. */
   forget(account: string): void;
   /** Forgets an undelivered row: only for one that nobody waits for, or whose channel is gone from the config. */

@@ -1,5 +1,7 @@
-// What is said when the daemon cannot see: why, what was last seen, what still fires, what to do by hand. And of a position that
+// What is said when the daemon cannot see or cannot tell: why, what was last seen, what still fires, what to do by hand. And of a position that
 // the exchange's answer no longer holds.
+
+import type { ChannelTrouble } from "./channel.ts";
 import type { Blindness } from "./feed.ts";
 import * as format from "./format.ts";
 import { sourceOf } from "./observe.ts";
@@ -80,4 +82,19 @@ export function goneLines({ last, back }: GoneFacts, nowMs: number, locale: form
   const seen = last === undefined ? [] : [lastSeen([last], nowMs, locale)];
   if (back === undefined) return [words.join([words.goneMeans, ...seen]), words.goneDo];
   return back === "with debt" ? [words.goneBackInDebt] : [words.debtGone];
+}
+
+export function undeliveredLines(
+  trouble: ChannelTrouble | undefined,
+  nowMs: number,
+  locale: format.Locale,
+): readonly string[] {
+  if (trouble === undefined) return [];
+  const words = WORDS[locale.language];
+  const { reason, waiting, oldestAtMs } = trouble;
+  const since =
+    oldestAtMs === null
+      ? ""
+      : `${format.clockTime(oldestAtMs, nowMs, locale)} ${format.zoneName(nowMs, locale.timezone)}`;
+  return [reason ?? words.noReason, oldestAtMs === null ? words.nothingWaits : words.waiting(waiting, since)];
 }

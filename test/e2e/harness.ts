@@ -11,8 +11,12 @@ export interface Bench {
   readonly main: string;
 }
 
-/** Runs one named check and prints how it went. What it resolves with is a remark for the reader. Throws when it failed. */
-export type Check = (name: string, body: () => Promise<string | undefined>) => Promise<void>;
+export interface Check {
+  /** Runs one named check and prints how it went. What it resolves with is a remark for the reader. Throws when it failed. */
+  (name: string, body: () => Promise<string | undefined>): Promise<void>;
+  /** Says loudly that something was not checked, and why. */
+  skip(name: string, why: string): void;
+}
 
 export type Suite = (check: Check, bench: Bench) => Promise<void>;
 
@@ -28,29 +32,36 @@ export class Failed extends Error {
 
 export interface Tally {
   readonly check: Check;
-  passed(): number;
   failed(): number;
+  /** "21 passed, 0 failed" */
+  summary(): string;
 }
 
 export function createTally(print: (line: string) => void): Tally {
   let passed = 0;
   let failed = 0;
+  let skipped = 0;
+  const check = async (name: string, body: () => Promise<string | undefined>) => {
+    const startedMs = systemClock.monoMs();
+    const took = () => `${((systemClock.monoMs() - startedMs) / 1000).toFixed(1)} s`;
+    try {
+      const remark = await body();
+      passed += 1;
+      print(`✔ ${name} (${took()})${remark === undefined ? "" : `: ${remark}`}`);
+    } catch (error) {
+      failed += 1;
+      print(`✘ ${name} (${took()}): ${describe(error)}`);
+      throw new SuiteEnded(name);
+    }
+  };
+  const skip = (name: string, why: string) => {
+    skipped += 1;
+    print(`!!! NOT CHECKED: ${name}: ${why}`);
+  };
   return {
-    passed: () => passed,
+    check: Object.assign(check, { skip }),
     failed: () => failed,
-    async check(name, body) {
-      const startedMs = systemClock.monoMs();
-      const took = () => `${((systemClock.monoMs() - startedMs) / 1000).toFixed(1)} s`;
-      try {
-        const remark = await body();
-        passed += 1;
-        print(`✔ ${name} (${took()})${remark === undefined ? "" : `: ${remark}`}`);
-      } catch (error) {
-        failed += 1;
-        print(`✘ ${name} (${took()}): ${describe(error)}`);
-        throw new SuiteEnded(name);
-      }
-    },
+    summary: () => `${passed} passed, ${failed} failed${skipped === 0 ? "" : `, ${skipped} NOT CHECKED`}`,
   };
 }
 

@@ -35,16 +35,21 @@ export function start(command: string, args: readonly string[], { cwd, env }: St
     env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
-  const output = { stdout: "", stderr: "" };
-  child.stdout.setEncoding("utf8").on("data", (text: string) => void (output.stdout += text));
-  child.stderr.setEncoding("utf8").on("data", (text: string) => void (output.stderr += text));
+  let stdout = "";
+  let stderr = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    stdout += text;
+  });
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    stderr += text;
+  });
   const startedMs = systemClock.monoMs();
-  const exited = exitOf(child, () => ({ ...output, tookMs: systemClock.monoMs() - startedMs }));
+  const exited = exitOf(child, () => ({ stdout, stderr, tookMs: systemClock.monoMs() - startedMs }));
   exited.catch(() => undefined); // told to whoever waits for it; a program that nobody waits for is ended with its scope
   const hasExited = () => child.exitCode !== null || child.signalCode !== null;
   return {
     pid: child.pid ?? 0,
-    said: () => output.stdout + output.stderr,
+    said: () => stdout + stderr,
     exited,
     hasExited,
     async end(signal) {
@@ -82,7 +87,8 @@ export async function run(
   const exit = await Promise.race([program.exited, timeout]);
   deadline.abort();
   const said = indent(program.said());
-  if (exit === undefined) throw new Failed(`${command} ${args.join(" ")} did not end within ${deadlineMs / 1000} s${said}`);
+  if (exit === undefined)
+    throw new Failed(`${command} ${args.join(" ")} did not end within ${deadlineMs / 1000} s${said}`);
   if (exit.code === code) return exit;
   throw new Failed(`${command} ${args.join(" ")} ended with ${exit.signal ?? exit.code}, expected ${code}${said}`);
 }

@@ -54,9 +54,9 @@ export function createMemoryStore(): MemoryStore {
       [...outbox.values()].flatMap(({ row, deliveredAtMs }) =>
         deliveredAtMs === undefined && row.id > afterId ? [row] : [],
       ),
-    settle(id, settlement) {
+    settle(key, settlement) {
       check();
-      const kept = outbox.get(id);
+      const kept = [...outbox.values()].find(({ row }) => row.key === key);
       if (kept === undefined) return;
       if (settlement.kind === "failed") {
         kept.row = { ...kept.row, attempts: kept.row.attempts + 1, error: settlement.error };

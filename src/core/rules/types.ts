@@ -46,4 +46,4 @@ export interface Route {
 }
 
 /** Rule ids that margind uses itself; a user's rule may not take them. */
-export const OWN_RULES = ["blind", "config", "position-gone", "undelivered", "test"] as const;
+export const OWN_RULES = ["blind", "config", "position-gone", "undelivered"] as const;

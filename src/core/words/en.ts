@@ -1,5 +1,5 @@
 // English. The shape of this object is what every language must fill: see zh.ts.
-import type { Failure, Severity, Source, Subject } from "../ports.ts";
+import { type Failure, OWN_ACCOUNT, type Severity, type Source, type Subject } from "../ports.ts";
 import type { FieldName } from "../rules/fields.ts";
 
 const SEVERITY: Readonly<Record<Severity, string>> = { info: "info", warning: "warning", critical: "critical" };
@@ -61,8 +61,6 @@ export const en = {
     stillBlind: "STILL BLIND",
     test: "TEST",
   },
-  comma: ", ",
-  sentence: (text: string) => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`,
   join: (sentences: readonly string[]) => sentences.join(" "),
 
   subject(subject: Subject): string {
@@ -159,13 +157,19 @@ export const en = {
     `With the account's own bars, ${SEVERITY[milder]} is not milder than ${SEVERITY[worse]}. The stricter one holds; mend the rule in the config.`,
   configWrong: "the configuration does not fit the account",
   configRight: "the configuration fits the account again",
+  cannotDeliver: "cannot deliver",
+  deliversAgain: "delivers again",
+  noReason: "It does not answer.",
+  waiting: (count: number, since: string) =>
+    `${count === 1 ? "1 message waits" : `${count} messages wait`} since ${since}; kept, and sent when it works again.`,
+  nothingWaits: "Nothing waits for it yet, but the next alert would not get through.",
   removed: (field: string) => `${field}: rule removed while firing`,
   removedDo: "The rule is no longer in the config, so nobody watches this any more. It was not resolved.",
 
   count: (count: number) => `${count} alerts, worst first`,
   countFiring: (firing: number, size: number) => `${firing} of ${size} alerts still firing`,
-  more: (count: number) => `and ${count} more`,
-  mailSubject: (account: string, what: string) => `margind ${account}: ${what}`,
+  mailSubject: (account: string, what: string) =>
+    account === OWN_ACCOUNT ? `margind: ${what}` : `margind ${account}: ${what}`,
   mailSubjectMany: (account: string, count: number, some: string) => `margind ${account}: ${count} alerts (${some})`,
   testHead: (notifier: string) => `test notification for ${notifier}`,
   testLine: "If you read this, alerts from margind reach you here.",

@@ -1,5 +1,5 @@
 // Simplified Chinese. Terms as Binance's own Chinese pages use them: 全仓, 逐仓, 风险率, 强平, 追加保证金.
-import type { Failure, Severity, Subject } from "../ports.ts";
+import { type Failure, OWN_ACCOUNT, type Severity, type Subject } from "../ports.ts";
 import type { FieldName } from "../rules/fields.ts";
 import type { Words } from "./en.ts";
 
@@ -62,8 +62,6 @@ export const zh: Words = {
     stillBlind: "仍无数据",
     test: "测试",
   },
-  comma: "，",
-  sentence: (text) => `${text}。`,
   join: (sentences) => sentences.join(""),
 
   subject(subject: Subject): string {
@@ -152,13 +150,17 @@ export const zh: Words = {
     `按账户自身的风险线，${SEVERITY[milder]}并不比${SEVERITY[worse]}宽松。以更严格者为准；请修改配置中的规则。`,
   configWrong: "配置与账户不符",
   configRight: "配置与账户重新一致",
+  cannotDeliver: "无法送达",
+  deliversAgain: "恢复送达",
+  noReason: "对方没有应答。",
+  waiting: (count, since) => `自 ${since} 起有 ${count} 条消息等待；已保存，恢复后即发送。`,
+  nothingWaits: "目前没有等待的消息，但下一条告警将无法送达。",
   removed: (field) => `${field}：告警期间规则被删除`,
   removedDo: "配置中已没有此规则，因此不再有人监视。它并未解除。",
 
   count: (count) => `${count} 个告警，最严重的在前`,
   countFiring: (firing, size) => `${size} 个告警中 ${firing} 个仍在告警`,
-  more: (count) => `另有 ${count} 个`,
-  mailSubject: (account, what) => `margind ${account}：${what}`,
+  mailSubject: (account, what) => (account === OWN_ACCOUNT ? `margind：${what}` : `margind ${account}：${what}`),
   mailSubjectMany: (account, count, some) => `margind ${account}：${count} 个告警（${some}）`,
   testHead: (notifier) => `${notifier} 的测试通知`,
   testLine: "看到这条消息，说明 margind 的告警能够送达这里。",

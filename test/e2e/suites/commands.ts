@@ -71,12 +71,19 @@ export async function commands(check: Check, { main, folder }: Bench): Promise<v
       const file = join(cwd, "wrong.yaml");
       writeFileSync(file, WRONG);
       const { stdout, stderr } = await margind([command, "--config", file], { code: 78 });
-      const places = [/wrong\.yaml:3:\d+: .*MARGIND_E2E_NOT_SET/, /wrong\.yaml:9:\d+: /, /wrong\.yaml:11:\d+: .*colour/];
+      const places = [
+        /wrong\.yaml:3:\d+: .*MARGIND_E2E_NOT_SET/,
+        /wrong\.yaml:9:\d+: /,
+        /wrong\.yaml:11:\d+: .*colour/,
+      ];
       expect(
         places.every((place) => place.test(stderr)) && /3 mistakes/.test(stderr),
         `not every mistake is told:${indent(stderr)}`,
       );
-      expect(!/must-not-be-seen|\n\s+at /.test(stdout + stderr), `a secret or a stack trace:${indent(stdout + stderr)}`);
+      expect(
+        !/must-not-be-seen|\n\s+at /.test(stdout + stderr),
+        `a secret or a stack trace:${indent(stdout + stderr)}`,
+      );
       return undefined;
     });
   }

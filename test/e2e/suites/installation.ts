@@ -1,7 +1,7 @@
 // The package as npm would publish it, unpacked, with its production packages from the lock: what everything else here runs.
 import { copyFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { type Check, expect, type Bench } from "../harness.ts";
+import { type Bench, type Check, expect } from "../harness.ts";
 import { run } from "../programs.ts";
 
 export async function installation(check: Check, { folder, root }: Bench): Promise<void> {
@@ -14,7 +14,12 @@ export async function installation(check: Check, { folder, root }: Bench): Promi
     expect(tarball !== undefined, "npm pack left no .tgz");
     await run("tar", ["-xzf", join(folder, tarball), "-C", folder]);
     const files = readdirSync(unpacked, { recursive: true, encoding: "utf8" });
-    for (const needed of ["dist/main.js", "dist/sim/btcusd-2020-03-crash-hourly.csv", "config.example.yaml", "LICENSE"]) {
+    for (const needed of [
+      "dist/main.js",
+      "dist/sim/btcusd-2020-03-crash-hourly.csv",
+      "config.example.yaml",
+      "LICENSE",
+    ]) {
       expect(files.includes(needed), `the package lacks ${needed}`);
     }
     const stray = files.filter((name) => /^(src|test|bench|node_modules)\b|\.test\./.test(name));
