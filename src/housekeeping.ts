@@ -44,14 +44,12 @@ export async function keepHouse(parts: HousekeepingParts, signal: AbortSignal): 
   }
 }
 
+type ChannelParts = Pick<HousekeepingParts, "ledger" | "book" | "locale" | "clock"> & {
+  readonly deliveries: Pick<Deliveries, "add" | "troubles">;
+};
+
 /** A channel in trouble is announced on the others, and so is its recovery. */
-export function watchChannels({
-  deliveries,
-  ledger,
-  book,
-  locale,
-  clock,
-}: Omit<HousekeepingParts, "accounts" | "store" | "log">): void {
+export function watchChannels({ deliveries, ledger, book, locale, clock }: ChannelParts): void {
   const nowMs = clock.wallMs();
   const troubles = deliveries.troubles();
   const moved = book.notifiers.map((name) => {

@@ -50,6 +50,9 @@ export function program(): Command {
   return margind;
 }
 
+// A reader that goes away (a closed pipe, a log collector that died) must not end the watch.
+for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
+
 try {
   const { addSimulate } = await import("./cli/simulate.ts");
   const margind = program();

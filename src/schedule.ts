@@ -1,6 +1,7 @@
 // When to poll. node-cron keeps the time; this file keeps node-cron from its measured traps: after a clock set back it would be
 // silent until the old time is reached again, after one set forward it replays every missed slot, and in a zone with daylight
-// saving an hour is skipped. So polls run in UTC, every step of the clock starts the task anew, and a run never overlaps itself.
+// saving an hour is skipped. So polls run in UTC, and every step of the clock starts the task anew. Runs may overlap: a slow answer
+// of one source must not hold up the next look at another, and the exchange client leaves out what is still being read.
 import cron from "node-cron";
 import { onClockStep } from "./lib/clock.ts";
 import type { Log } from "./lib/log.ts";
@@ -14,27 +15,23 @@ export interface ScheduleParts {
   /** Cron expression with seconds. */
   readonly expression: string;
   readonly log: Log;
-  /** One run. Must settle by itself; while it runs, further slots are skipped. */
+  /** One run. Must settle by itself; the next slot does not wait for it. */
   run(): Promise<void>;
 }
 
 /** Runs at once and then by the expression. */
 export function startSchedule({ name, expression, log, run }: ScheduleParts): Schedule {
   const stopping = new AbortController();
-  let running: Promise<void> | undefined;
+  const running = new Set<Promise<void>>();
   const once = () => {
-    if (running !== undefined)
-      return log.debug({ account: name }, "the poll before is still running: this one is skipped");
-    running = run()
-      .catch((error: unknown) =>
-        log.error(
-          { account: name, error, stack: error instanceof Error ? error.stack : undefined },
-          "a poll failed in an unforeseen way; the next one follows",
-        ),
-      )
-      .finally(() => {
-        running = undefined;
-      });
+    const one = run().catch((error: unknown) =>
+      log.error(
+        { account: name, error, stack: error instanceof Error ? error.stack : undefined },
+        "a poll failed in an unforeseen way; the next one follows",
+      ),
+    );
+    running.add(one);
+    void one.finally(() => running.delete(one));
   };
   const task = cron.createTask(expression, once, {
     name,
@@ -60,7 +57,7 @@ export function startSchedule({ name, expression, log, run }: ScheduleParts): Sc
     async stop() {
       stopping.abort();
       await task.destroy();
-      await running;
+      await Promise.all(running);
     },
   };
 }

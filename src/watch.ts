@@ -52,6 +52,7 @@ export function watchOf(account: WatchedAccount, exchange: Exchange, shared: Sha
     parts: { ...shared, exchange, sources, used },
     polled: polled.promise,
     note(results) {
+      if (results.length === 0) return; // everything was still being read
       last = results;
       hasSeen ||= results.some(({ ok }) => ok);
       polled.resolve();

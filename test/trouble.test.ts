@@ -1,7 +1,7 @@
 // What the daemon does when it cannot see, cannot start or must stop. The real program over real sockets.
 import { describe, expect, test } from "vitest";
 import { closedPort, untilTrue } from "./support/server.ts";
-import { useWorld } from "./support/world.ts";
+import { storedDeliveries, useWorld } from "./support/world.ts";
 
 const world = useWorld();
 
@@ -43,6 +43,38 @@ describe("blindness", () => {
     await using second = world.daemon();
     await untilTrue(() => second.err().includes("the notifier works"));
     expect(world.now.exchange.seen.length).toBe(before);
+  });
+});
+
+describe("a channel that refuses", () => {
+  test("is announced on the others with the reason, before anything waits for it", async () => {
+    await using _margind = world.daemon({ SLACK_TOKEN: "xoxb-wrong" });
+    await untilTrue(() => world.now.smtp.mails.length === 2);
+    const [{ mail } = { mail: undefined }] = world.now.smtp.mails;
+    expect(mail?.subject).toBe("margind: notifier desk cannot deliver");
+    expect(mail?.text).toMatch(/^CRITICAL · margind · notifier desk cannot deliver/);
+    expect(mail?.text).toContain("invalid_auth");
+    expect(world.texts()).toEqual([]);
+  });
+});
+
+describe("blindness over a restart", () => {
+  test("is not ended by the restart: nothing is resolved until a valid answer comes", async () => {
+    world.now.account.answer = { status: 502, raw: "bad gateway" };
+    {
+      await using first = world.daemon();
+      await untilTrue(() => storedDeliveries(first) === 3);
+      first.kill("SIGKILL");
+      await first.exited;
+    }
+    const reads = world.now.exchange.seen.length;
+    await using second = world.daemon();
+    await untilTrue(() => world.now.exchange.seen.length > reads + 3);
+    expect(second.err()).not.toContain("RESOLVED");
+    world.now.account.answer = undefined;
+    await untilTrue(() => world.texts().length === 2);
+    expect(world.texts()[0]).toContain("BLIND");
+    expect(world.texts()[1]).toContain("RESOLVED · main · the data is fresh again");
   });
 });
 

@@ -1,5 +1,5 @@
-// One request of one API key: budget, lane, request, verdict on the answer. The one thing to know: a pause may begin while a
-// request waits in its lane, so it is looked at before the wait and again after it.
+// One request of one API key: budget, lane, request, verdict on the answer. The one thing to know: a pause may begin, or the budget
+// be used up, while a request waits in its lane, so both are looked at before the wait and again after it.
 import type { Clock } from "../core/ports.ts";
 import type { Log } from "../lib/log.ts";
 import { badResponse, complaintError, complaintIn, statusError } from "./errors.ts";
@@ -47,11 +47,14 @@ export type Call = (
 
 export function createCall(shared: Shared, account: string, lane: Lane): Call {
   const { http, pause, weights, clock } = shared;
+  const refuseWhileSilent = (path: string): void => {
+    const error = pause.current() ?? weights.current(path);
+    if (error !== undefined) throw error;
+  };
   return async (path, query, headers, signal) => {
-    refuseWhilePaused(pause);
-    await weights.wait(path, signal);
+    refuseWhileSilent(path);
     return lane.run(signal, async (written) => {
-      refuseWhilePaused(pause);
+      refuseWhileSilent(path);
       let start: Start = { startedMonoMs: clock.monoMs(), gapMs: undefined };
       const onWrite = (isFirst: boolean) => {
         start = written(isFirst);
@@ -85,11 +88,6 @@ function verdict({ status, headers, text }: Reply, path: string, { pause, server
 }
 
 const COMMON_HEADERS = { accept: "application/json", "accept-encoding": "gzip", "user-agent": "margind" } as const;
-
-function refuseWhilePaused(pause: Pause): void {
-  const error = pause.current();
-  if (error !== undefined) throw error;
-}
 
 /** Undefined when it is not JSON, which no JSON text is. The parser's own error quotes the text, so it goes no further. */
 function parseJson(text: string): unknown {

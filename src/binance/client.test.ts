@@ -11,6 +11,7 @@ import {
   type FakeOptions,
   ISOLATED,
   isolatedBody,
+  pairBody,
   startExchange,
   TIME,
 } from "../../test/support/exchange.ts";
@@ -20,7 +21,14 @@ import type { Bars, Exchange, ReadResult } from "../core/ports.ts";
 import { systemClock } from "../lib/clock.ts";
 import { type Log, silentLog } from "../lib/log.ts";
 import { Secret } from "../lib/secret.ts";
-import { type Binance, type BinanceAccount, type BinanceOptions, createBinance, type RequestInfo } from "./client.ts";
+import {
+  type Ban,
+  type Binance,
+  type BinanceAccount,
+  type BinanceOptions,
+  createBinance,
+  type RequestInfo,
+} from "./client.ts";
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -33,7 +41,7 @@ interface World {
   readonly binance: Binance;
   readonly exchange: Exchange;
   readonly requests: RequestInfo[];
-  readonly bans: number[];
+  readonly bans: Ban[];
   readonly savedBars: Bars[];
   readonly warnings: string[];
   readonly notes: string[];
@@ -64,15 +72,14 @@ function logTo(warnings: string[], notes: string[]): Log {
 const BARS_3X: Bars = { normalBar: 1.5, marginCallBar: 1.3, forceLiquidationBar: 1.1 };
 const noBars = { load: () => undefined, save: () => undefined };
 
-type Setup = FakeOptions &
-  Partial<BinanceOptions> & { readonly account?: Partial<BinanceAccount>; readonly ban?: number };
+type Setup = FakeOptions & Partial<BinanceOptions> & { readonly account?: Partial<BinanceAccount>; readonly ban?: Ban };
 
 async function start({ account = {}, ban, script, serverMs, ...options }: Setup = {}): Promise<World> {
   const clock = createWarpClock();
   const server = await startExchange({ serverMs: serverMs ?? clock.trueMs, ...(script && { script }) });
   open.defer(() => server.close());
   const requests: RequestInfo[] = [];
-  const bans: number[] = [];
+  const bans: Ban[] = [];
   const savedBars: Bars[] = [];
   const warnings: string[] = [];
   const notes: string[] = [];
@@ -84,7 +91,7 @@ async function start({ account = {}, ban, script, serverMs, ...options }: Setup 
     weightBudgetPct: 50,
     clock,
     random: () => 0.01,
-    bans: { load: () => ban, save: (untilMs) => bans.push(untilMs) },
+    bans: { load: () => ban, save: (beginMs, untilMs) => bans.push({ beginMs, untilMs }), clear: () => undefined },
     // Known, but so old that they are read again after the first poll.
     barsStore: { load: () => ({ bars: BARS_3X, atMs: 0 }), save: (_, bars) => savedBars.push(bars) },
     onRequest: (info) => requests.push(info),
@@ -368,12 +375,13 @@ test("makes no call during a ban of three days, through five restarts", async ()
   const world = await start({ script: () => ({ status: 418, raw: "", headers: { "retry-after": `${3 * 86_400}` } }) });
   const [cross] = await poll(world.exchange);
   expect(failureOf(cross)).toMatchObject({ code: "banned", detail: "HTTP 418" });
-  const untilMs = world.bans[0] ?? 0;
+  const { beginMs = 0, untilMs = 0 } = world.bans[0] ?? {};
   expect(untilMs - world.clock.wallMs()).toBeGreaterThan(3 * DAY - SECOND);
   expect(failureOf(cross)?.untilMs).toBe(untilMs);
   let last = world;
   for (let restart = 0; restart < 5; restart++) {
-    const next = await start({ ban: untilMs - restart * 12 * HOUR }); // each restart finds 12 hours gone
+    const goneMs = restart * 12 * HOUR; // each restart finds 12 hours gone
+    const next = await start({ ban: { beginMs: beginMs - goneMs, untilMs: untilMs - goneMs } });
     expect(failureOf((await poll(next.exchange))[0])).toMatchObject({ code: "banned" });
     next.clock.skip(11 * HOUR);
     expect(failureOf((await poll(next.exchange))[0])).toMatchObject({ code: "banned" });
@@ -394,8 +402,16 @@ test("is not let out of a ban by a wall clock that is set forward", async () => 
 });
 
 test("knows a ban that is over by its stamp", async () => {
-  const world = await start({ ban: systemClock.wallMs() - 1 });
+  const nowMs = systemClock.wallMs();
+  const world = await start({ ban: { beginMs: nowMs - HOUR, untilMs: nowMs - 1 } });
   expect((await poll(world.exchange))[0]).toMatchObject({ ok: true });
+});
+
+test("is not silenced by an old ban when the machine starts with its clock in the past", async () => {
+  const beginMs = systemClock.wallMs() + 300 * DAY;
+  const world = await start({ ban: { beginMs, untilMs: beginMs + 2 * MINUTE } });
+  expect((await poll(world.exchange))[0]).toMatchObject({ ok: true });
+  expect(world.warnings).toHaveLength(1);
 });
 
 test("goes on watching when the ban cannot be kept", async () => {
@@ -406,6 +422,7 @@ test("goes on watching when the ban cannot be kept", async () => {
       save: () => {
         throw new Error("disk full");
       },
+      clear: () => undefined,
     },
   });
   expect(failureOf((await poll(world.exchange))[0])).toMatchObject({ code: "banned" });
@@ -543,6 +560,38 @@ test("answers 'no cross account' on -3003, and asks again after a minute", async
   expect((await poll(world.exchange))[0]).toMatchObject({ ok: true, answer: { opened: true } });
 });
 
+test("asks at every poll when an account that it has seen answers -3003", async () => {
+  const world = await start({
+    script: ({ path }, nth) => (path === CROSS && nth === 2 ? complaint(-3003) : undefined),
+  });
+  expect((await poll(world.exchange))[0]).toMatchObject({ ok: true, answer: { opened: true } });
+  expect((await poll(world.exchange))[0]).toMatchObject({ ok: true, answer: { opened: false } });
+  expect((await poll(world.exchange))[0]).toMatchObject({
+    ok: true,
+    answer: { opened: true, marginLevel: 11.64405625 },
+  });
+});
+
+test("asks again soon after the first -3003, then ever more seldom, at last once a minute", async () => {
+  const world = await start({ script: ({ path }) => (path === CROSS ? complaint(-3003) : undefined) });
+  const asked = () => world.server.seen.filter(({ path }) => path === CROSS).length;
+  for (const [i, seconds] of [5, 10, 20, 40, 60, 60].entries()) {
+    await poll(world.exchange);
+    world.clock.skip((seconds - 1) * SECOND);
+    await poll(world.exchange);
+    expect(asked()).toBe(i + 1);
+    world.clock.skip(SECOND);
+  }
+});
+
+test("stamps a remembered 'no cross account' with now: an account that was never there cannot be out of date", async () => {
+  const world = await start({ script: ({ path }) => (path === CROSS ? complaint(-3003) : undefined) });
+  await poll(world.exchange);
+  world.clock.skip(4 * SECOND);
+  const [cross] = await poll(world.exchange);
+  expect(world.clock.wallMs() - (cross?.atMs ?? 0)).toBeLessThan(SECOND);
+});
+
 test("does not pass a remembered 'no cross account' off as an answer during a ban", async () => {
   const world = await start({
     account: { isolated: "all" },
@@ -562,6 +611,16 @@ const symbolsOf = (result: ReadResult | undefined) =>
     ? result.answer.pairs.map(({ symbol }) => symbol)
     : undefined;
 
+const unreadOf = (result: ReadResult | undefined) =>
+  result?.ok === true && result.answer.source === "isolated" ? result.answer.unread : undefined;
+
+/** Ten seconds into a minute, so that it does not end in the middle of a test. */
+const skipIntoMinute = ({ clock }: World) => clock.skip(MINUTE - (clock.wallMs() % MINUTE) + 10 * SECOND);
+
+/** The symbols of each isolated request so far. */
+const askedOf = ({ server }: World) =>
+  server.seen.filter(({ path }) => path === ISOLATED).map(({ symbols }) => symbols.join());
+
 test("asks for a list in batches of five, with the comma as %2C", async () => {
   const symbols = ["A", "B", "C", "D", "E", "F", "币安人生"].map((name) => `${name}USDT`);
   const world = await start({
@@ -577,16 +636,94 @@ test("asks for a list in batches of five, with the comma as %2C", async () => {
   expect(queries[1]).toMatch(/^symbols=FUSDT%2C%E5%B8%81%E5%AE%89%E4%BA%BA%E7%94%9FUSDT&/);
 });
 
-test("fails as a whole when one batch fails, and asks for no more of them", async () => {
-  const symbols = Array.from({ length: 15 }, (_, i) => `S${i}USDT`);
+const fifteen = Array.from({ length: 15 }, (_, i) => `S${i}USDT`);
+
+test("gives the pairs of the good batches when one fails, and says which could not be read and why", async () => {
+  let isBroken = true;
   const world = await start({
-    account: { cross: false, isolated: symbols },
-    script: (_, nth) => (nth === 2 ? { status: 404, raw: "" } : undefined),
+    account: { cross: false, isolated: fifteen },
+    script: ({ symbols }) => (isBroken && symbols.includes("S7USDT") ? { status: 404, raw: "" } : undefined),
   });
+  const [isolated] = await poll(world.exchange);
+  expect(symbolsOf(isolated)).toEqual([...fifteen.slice(0, 5), ...fifteen.slice(10)]);
+  expect(unreadOf(isolated)).toEqual({
+    symbols: fifteen.slice(5, 10),
+    failure: { code: "bad_response", detail: "HTTP 404" },
+  });
+  isBroken = false;
+  const [again] = await poll(world.exchange);
+  expect(symbolsOf(again)).toHaveLength(15);
+  expect(unreadOf(again)).toBeUndefined();
+});
+
+test("gives the other pairs when a single symbol fails after its batch was taken apart", async () => {
+  const world = await start({
+    account: { cross: false, isolated: ["AUSDT", "NOPEUSDT", "BUSDT"] },
+    script: ({ symbols }) => {
+      if (symbols.includes("NOPEUSDT")) return complaint(-11001);
+      return symbols.join() === "AUSDT" ? { status: 404, raw: "" } : undefined;
+    },
+  });
+  const [isolated] = await poll(world.exchange);
+  expect(symbolsOf(isolated)).toEqual(["BUSDT"]);
+  expect(unreadOf(isolated)).toMatchObject({ symbols: ["AUSDT"], failure: { detail: "HTTP 404" } });
+});
+
+test("fails as a whole only when every batch failed", async () => {
+  const world = await start({ account: { cross: false, isolated: fifteen }, script: () => ({ status: 404, raw: "" }) });
   const results = await poll(world.exchange);
   expect(results).toHaveLength(1);
-  expect(failureOf(results[0])).toMatchObject({ code: "bad_response" });
+  expect(failureOf(results[0])).toMatchObject({ code: "bad_response", detail: "HTTP 404" });
+  expect(world.server.seen).toHaveLength(3);
+});
+
+test.each([
+  ["429", { status: 429, raw: "" }, "rate_limited"],
+  ["418", { status: 418, raw: "" }, "banned"],
+  ["a refused key", complaint(-2015, "", 401), "rejected_key"],
+  ["a wrong signature", complaint(-1022), "bad_signature"],
+])("fails as a whole, and asks no more, after %s in the middle of a list", async (_, answer, code) => {
+  const world = await start({
+    account: { cross: false, isolated: fifteen },
+    script: ({ path }, nth) => (path === ISOLATED && nth === 2 ? answer : undefined),
+  });
+  expect(failureOf((await poll(world.exchange))[0])).toMatchObject({ code });
   expect(world.server.seen).toHaveLength(2);
+});
+
+test("keeps the pairs that it has when the weight budget is used in the middle of a list", async () => {
+  const world = await start({
+    account: { cross: false, isolated: fifteen },
+    script: ({ path, symbols }, nth) =>
+      path === ISOLATED && nth === 2
+        ? { headers: { "x-sapi-used-ip-weight-1m": "6000" }, body: isolatedBody(symbols) }
+        : undefined,
+  });
+  skipIntoMinute(world);
+  const [isolated] = await poll(world.exchange);
+  expect(symbolsOf(isolated)).toEqual(fifteen.slice(0, 10));
+  expect(unreadOf(isolated)).toMatchObject({ symbols: fifteen.slice(10), failure: { code: "rate_limited" } });
+  world.clock.skip(MINUTE);
+  await poll(world.exchange);
+  expect(askedOf(world)[2]).toBe(fifteen.slice(10).join()); // what went without is asked for first
+});
+
+test("loses no more than one deadline to batches that fail, and asks for the others first at the next poll", async () => {
+  let isSlow = true;
+  const world = await start({
+    timeoutMs: 200,
+    account: { cross: false, isolated: fifteen },
+    script: ({ symbols }) => (isSlow && symbols.includes("S0USDT") ? "handled" : undefined),
+  });
+  expect(failureOf((await poll(world.exchange))[0])).toMatchObject({ code: "timeout" });
+  const before = askedOf(world).length;
+  expect(new Set(askedOf(world))).toEqual(new Set([fifteen.slice(0, 5).join()]));
+  const [isolated] = await poll(world.exchange);
+  expect(symbolsOf(isolated)).toEqual(fifteen.slice(5));
+  expect(unreadOf(isolated)).toMatchObject({ symbols: fifteen.slice(0, 5), failure: { code: "timeout" } });
+  expect(askedOf(world)[before]).toBe(fifteen.slice(5, 10).join());
+  isSlow = false;
+  expect(symbolsOf((await poll(world.exchange))[0])).toHaveLength(15);
 });
 
 test("drops pairs that were not asked for and says so once", async () => {
@@ -604,7 +741,7 @@ test.each([-11001, -1121])("leaves out the symbol behind %d and asks for it alon
     account: { cross: false, isolated: ["BTCUSDT", "NOPEUSDT", "ETHUSDT"] },
     script: ({ symbols }) => (symbols.includes("NOPEUSDT") && !isKnown ? complaint(code) : undefined),
   });
-  const asked = () => world.server.seen.filter(({ path }) => path === ISOLATED).map(({ symbols }) => symbols.join());
+  const asked = () => askedOf(world);
   expect(symbolsOf((await poll(world.exchange))[0])).toEqual(["BTCUSDT", "ETHUSDT"]);
   expect(asked()).toEqual(["BTCUSDT,NOPEUSDT,ETHUSDT", "BTCUSDT", "NOPEUSDT", "ETHUSDT"]);
   await poll(world.exchange);
@@ -613,11 +750,12 @@ test.each([-11001, -1121])("leaves out the symbol behind %d and asks for it alon
   world.clock.skip(10 * MINUTE);
   expect(symbolsOf((await poll(world.exchange))[0])).toEqual(["BTCUSDT", "ETHUSDT", "NOPEUSDT"]);
   expect(asked().slice(5)).toEqual(["BTCUSDT,ETHUSDT", "NOPEUSDT"]);
-  expect(symbolsOf((await poll(world.exchange))[0])).toEqual(["BTCUSDT", "NOPEUSDT", "ETHUSDT"]);
+  await poll(world.exchange);
+  expect(asked().slice(7)).toEqual(["BTCUSDT,ETHUSDT,NOPEUSDT"]);
   expect(world.warnings.filter((text) => text.includes("no such isolated pair"))).toHaveLength(1);
 });
 
-test("asks for a pair that was there before again after a minute", async () => {
+test("asks for a pair that was there before at every poll, alone", async () => {
   let isGone = false;
   const world = await start({
     account: { cross: false, isolated: ["BTCUSDT", "ETHUSDT"] },
@@ -625,16 +763,58 @@ test("asks for a pair that was there before again after a minute", async () => {
   });
   await poll(world.exchange);
   isGone = true;
-  expect(symbolsOf((await poll(world.exchange))[0])).toEqual(["BTCUSDT"]);
+  for (let i = 0; i < 3; i++) expect(symbolsOf((await poll(world.exchange))[0])).toEqual(["BTCUSDT"]);
+  expect(askedOf(world).slice(1)).toEqual([
+    "BTCUSDT,ETHUSDT",
+    "BTCUSDT",
+    "ETHUSDT",
+    "BTCUSDT",
+    "ETHUSDT",
+    "BTCUSDT",
+    "ETHUSDT",
+  ]);
   isGone = false;
-  world.clock.skip(MINUTE);
   expect(symbolsOf((await poll(world.exchange))[0])).toEqual(["BTCUSDT", "ETHUSDT"]);
+  expect(world.warnings.filter((text) => text.includes("no such isolated pair"))).toHaveLength(1);
+});
+
+test("takes the placeholder row of a pair that was never opened for no pair seen", async () => {
+  let isGone = false;
+  const placeholder = { ...pairBody("ETHUSDT"), isolatedCreated: false };
+  const world = await start({
+    account: { cross: false, isolated: ["BTCUSDT", "ETHUSDT"] },
+    script: ({ symbols }) => {
+      if (!symbols.includes("ETHUSDT")) return undefined;
+      return isGone ? complaint(-11001) : { body: { assets: [pairBody("BTCUSDT"), placeholder] } };
+    },
+  });
+  await poll(world.exchange);
+  isGone = true;
+  await poll(world.exchange);
+  await poll(world.exchange);
+  expect(askedOf(world).slice(1)).toEqual(["BTCUSDT,ETHUSDT", "BTCUSDT", "ETHUSDT", "BTCUSDT"]);
 });
 
 test("never answers without asking, even when no symbol is known", async () => {
   const world = await start({ account: { cross: false, isolated: ["NOPE"] }, script: () => complaint(-1121) });
   for (let i = 0; i < 3; i++) expect(symbolsOf((await poll(world.exchange))[0])).toEqual([]);
   expect(world.server.seen.filter(({ path }) => path === ISOLATED)).toHaveLength(3);
+});
+
+// ---------------------------------------------------------------- a slow source
+
+test("a read that takes long is left out of the next polls, and the other goes on", async () => {
+  const gate = Promise.withResolvers<undefined>();
+  const script = async ({ path }: { readonly path: string }) => (path === ISOLATED ? gate.promise : undefined);
+  const world = await start({ account: { isolated: "all" }, script, timeoutMs: 60 * SECOND });
+  const [cross, isolated] = world.exchange.poll(never);
+  expect(await cross).toMatchObject({ ok: true });
+  for (let i = 0; i < 3; i++)
+    expect(await poll(world.exchange)).toMatchObject([{ ok: true, answer: { source: "cross" } }]);
+  gate.resolve(undefined);
+  expect(await isolated).toMatchObject({ ok: true });
+  expect(await poll(world.exchange)).toHaveLength(2);
+  expect(world.server.seen.filter(({ path }) => path === ISOLATED)).toHaveLength(2);
 });
 
 // ---------------------------------------------------------------- bars
@@ -705,19 +885,26 @@ test("leaves the bars and the clock alone while nothing valid arrives", async ()
 
 // ---------------------------------------------------------------- weight
 
-test("waits for the next minute of the exchange's clock when its share of a path is used", async () => {
+test("fails at once, and asks a path no more in this minute, when its share of the weight is used", async () => {
   let weight = "6000";
   const script: FakeOptions["script"] = ({ path }) =>
     path === ISOLATED ? { headers: { "X-SAPI-USED-IP-WEIGHT-1M": weight }, body: isolatedBody([]) } : undefined;
   const world = await start({ account: { isolated: "all" }, script });
+  skipIntoMinute(world);
   await warmUp(world);
-  const [cross, isolated] = world.exchange.poll(never);
-  expect(await cross).toMatchObject({ ok: true }); // another path
-  const isolatedSeen = () => world.server.seen.filter(({ path }) => path === ISOLATED).length;
+  const isolatedSeen = () => askedOf(world).length;
+  const nextMinuteMs = Math.ceil(world.clock.wallMs() / MINUTE) * MINUTE;
+  for (let i = 0; i < 3; i++) {
+    const [cross, isolated] = await poll(world.exchange);
+    expect(cross).toMatchObject({ ok: true }); // another path
+    const failure = failureOf(isolated);
+    expect(failure).toMatchObject({ code: "rate_limited", detail: "its weight budget for this minute is used" });
+    expect(Math.abs((failure?.untilMs ?? 0) - nextMinuteMs)).toBeLessThan(SECOND);
+  }
   expect(isolatedSeen()).toBe(1);
   weight = "5999";
-  world.clock.skip(MINUTE - (systemClock.wallMs() % MINUTE) + 1);
-  expect(await isolated).toMatchObject({ ok: true });
+  world.clock.skip(MINUTE - (world.clock.wallMs() % MINUTE) + 10);
+  expect((await poll(world.exchange))[1]).toMatchObject({ ok: true });
   expect(isolatedSeen()).toBe(2);
   await poll(world.exchange);
   expect(isolatedSeen()).toBe(3);

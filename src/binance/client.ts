@@ -7,14 +7,14 @@ import { type Asker, createAsker } from "./ask.ts";
 import { type BarsStore, createBarsKeeper } from "./bars.ts";
 import type { RequestInfo, Shared } from "./call.ts";
 import { createLane } from "./pace.ts";
-import { type Bans, createPause } from "./pause.ts";
-import { readsOf } from "./reads.ts";
+import { type Ban, type Bans, createPause } from "./pause.ts";
+import { type Read, readsOf } from "./reads.ts";
 import { createHttp } from "./request.ts";
 import { createServerTime } from "./server-time.ts";
 import { type Credential, createSigner } from "./sign.ts";
 import { createWeightBudget } from "./weight.ts";
 
-export type { Bans, BarsStore, Credential, RequestInfo };
+export type { Ban, Bans, BarsStore, Credential, RequestInfo };
 
 export interface BinanceOptions {
   readonly baseUrl: string;
@@ -61,18 +61,19 @@ export function createBinance(options: BinanceOptions): Binance {
   const serverTime = createServerTime(clock, options.serverClock ?? (() => clock.wallMs()));
   const bans: Bans = {
     load: () => options.bans.load(),
-    save: (untilMs) => kept(log, () => options.bans.save(untilMs)),
+    save: (beginMs, untilMs) => kept(log, () => options.bans.save(beginMs, untilMs)),
+    clear: () => kept(log, () => options.bans.clear()),
   };
   const onSpent = (path: string, waitMs: number) =>
     log.warn(
       { path, waitMs },
-      "this address has used its share of the weight limit; the path waits for the next minute",
+      "this address has used its share of the weight limit; the path is not asked before the next minute",
     );
   const shared: Shared = {
     ...options,
     http,
     serverTime,
-    pause: createPause({ clock, bans }),
+    pause: createPause({ clock, bans, log }),
     weights: createWeightBudget({ budgetPct: weightBudgetPct, clock, serverTime, onSpent }),
     onRequest: options.onRequest ?? (() => undefined),
   };
@@ -97,10 +98,20 @@ function createExchange(account: BinanceAccount, shared: Shared, barsStore: Bars
   });
   const bars = createBarsKeeper({ account: account.name, store: barsStore, clock, log });
   const reads = readsOf(account, asker, shared);
+  const busy = new Set<Read>();
   let isFollowingUp = false;
+  let isLearning = false;
 
   async function learnBars(signal: AbortSignal): Promise<void> {
+    isLearning = true;
     bars.take(await asker.askOnce(BARS_PATH, [], signal).catch(() => undefined));
+    isLearning = false;
+  }
+
+  /** One read a source at a time: the next poll leaves out a slow one, and goes on with the others. */
+  function begin(read: Read, signal: AbortSignal): Promise<ReadResult> {
+    busy.add(read);
+    return read(signal).finally(() => busy.delete(read));
   }
 
   /** The result, once the bars are known or have had their time. */
@@ -126,11 +137,11 @@ function createExchange(account: BinanceAccount, shared: Shared, barsStore: Bars
     account: account.name,
     bars: bars.current,
     poll(signal) {
-      const isNew = account.cross && bars.isUnknown() && bars.isDue();
-      const [first, ...others] = reads;
-      const cross = first?.(signal);
+      const isNew = account.cross && !isLearning && bars.isUnknown() && bars.isDue();
+      const [first, ...others] = reads.filter((read) => !busy.has(read));
+      const cross = first === undefined ? [] : [begin(first, signal)];
       const learned = isNew ? learnBars(signal) : undefined; // second in the lane
-      const all = [cross ?? [], ...others.map((read) => read(signal))].flat();
+      const all = [...cross, ...others.map((read) => begin(read, signal))];
       const results = learned === undefined ? all : all.map((result) => after(learned, result));
       void followUp(results, signal);
       return results;

@@ -1,27 +1,31 @@
 // Reads the isolated pairs of one account: all of them in one request, or a list in batches of five. The one thing to know: one
 // wrong symbol makes the exchange refuse its whole batch, so such a batch is asked again symbol by symbol and the wrong one left out.
-import type { Clock, PairAnswer } from "../core/ports.ts";
-import type { Log } from "../lib/log.ts";
+import type { IsolatedAnswer, PairAnswer } from "../core/ports.ts";
 import type { Asker } from "./ask.ts";
-import { hasCode, isUnknownPair, NO_ISOLATED_ACCOUNT } from "./errors.ts";
+import type { Shared } from "./call.ts";
+import { ExchangeError, hasCode, isUnknownPair, NO_ISOLATED_ACCOUNT } from "./errors.ts";
 import { parsePairs } from "./parse.ts";
+import { isRefusal } from "./refusal.ts";
 
-export interface PairsReader {
-  /** Whole or failed. `atMs` is the age of its oldest part. */
-  read(signal: AbortSignal): Promise<{ readonly pairs: readonly PairAnswer[]; readonly atMs: number }>;
+export interface PairsRead extends Pick<IsolatedAnswer, "pairs" | "unread"> {
+  /** The age of its oldest part. */
+  readonly atMs: number;
 }
 
-export interface PairsOptions {
+export interface PairsReader {
+  /** Rejects when nothing was read, and at once with what concerns every batch: a ban, a refused key, a stop. */
+  read(signal: AbortSignal): Promise<PairsRead>;
+}
+
+export interface PairsOptions extends Pick<Shared, "clock" | "log" | "pause" | "timeoutMs"> {
   readonly account: string;
   readonly asker: Asker;
-  readonly clock: Clock;
-  readonly log: Log;
 }
 
 const PATH = "/sapi/v1/margin/isolated/account";
 const BATCH_MAX = 5; // "Max 5 symbols can be sent"
-/** How soon an unknown symbol is asked for again: a slip in the config seldom, a pair that was there before soon. */
-const ASK_AGAIN_MS = { neverSeen: 600_000, seen: 60_000 } as const;
+/** How soon a symbol that was never a pair is asked for again: mostly it is a slip in the config. */
+const NEVER_SEEN_MS = 600_000;
 
 export function createPairsReader(asked: "all" | readonly string[], options: PairsOptions): PairsReader {
   return asked === "all" ? allPairs(options) : listedPairs([...new Set(asked)], options);
@@ -39,9 +43,13 @@ function allPairs({ asker, clock }: PairsOptions): PairsReader {
   };
 }
 
-function listedPairs(symbols: readonly string[], { account, asker, clock, log }: PairsOptions): PairsReader {
-  /** Symbol that the exchange does not know → monotonic time at which to ask for it again. */
+function listedPairs(symbols: readonly string[], options: PairsOptions): PairsReader {
+  const { account, asker, clock, log, pause, timeoutMs } = options;
+  /** In the order of asking: what was asked for longest ago comes first, so no batch is cut off poll after poll. */
+  let queue = symbols;
+  /** Symbol that the exchange does not know → monotonic time at which to ask for it again, always alone. */
   const unknown = new Map<string, number>();
+  /** Symbols that were really a pair since the start. One of these that goes may be back any moment, with its debt. */
   const seen = new Set<string>();
   let hasWarned = false;
 
@@ -59,48 +67,74 @@ function listedPairs(symbols: readonly string[], { account, asker, clock, log }:
     return wanted;
   }
 
-  async function askBatch(batch: readonly string[], signal: AbortSignal): Promise<readonly PairAnswer[]> {
+  /** The batch's pairs, or why there are none. Rejects with what concerns every batch. */
+  async function attempt(
+    batch: readonly string[],
+    signal: AbortSignal,
+  ): Promise<readonly PairAnswer[] | ExchangeError> {
     try {
-      return await ask(batch, signal);
+      const pairs = await ask(batch, signal);
+      wasAsked(batch);
+      pairs.forEach(learn);
+      return pairs;
     } catch (error) {
-      if (!isUnknownPair(error)) throw error;
+      if (!(error instanceof ExchangeError) || isRefusal(error.failure)) throw error;
+      if (pause.current() !== undefined || signal.aborted) throw error;
+      if (error.failure.code !== "rate_limited") wasAsked(batch); // else the budget is used, and no request was sent
+      return error;
     }
-    if (batch.length === 1) return leaveOut(batch);
-    const pairs: PairAnswer[] = [];
-    for (const symbol of batch) pairs.push(...(await askBatch([symbol], signal)));
-    return pairs;
   }
 
-  function leaveOut(batch: readonly string[]): readonly PairAnswer[] {
-    for (const symbol of batch) {
-      if (!unknown.has(symbol)) log.warn({ account, symbol }, "the exchange knows no such isolated pair; left out");
-      unknown.set(symbol, clock.monoMs() + (seen.has(symbol) ? ASK_AGAIN_MS.seen : ASK_AGAIN_MS.neverSeen));
-    }
-    return [];
+  function wasAsked(batch: readonly string[]): void {
+    queue = [...queue.filter((symbol) => !batch.includes(symbol)), ...batch];
   }
 
-  /** Known symbols in batches; unknown ones alone and now and then, but never nothing: an answer without a request proves nothing. */
-  function batches(): readonly (readonly string[])[] {
-    const known = symbols.filter((symbol) => !unknown.has(symbol));
-    const due = symbols.filter((symbol) => (unknown.get(symbol) ?? Number.POSITIVE_INFINITY) <= clock.monoMs());
-    const alone = known.length + due.length > 0 ? due : symbols.slice(0, 1);
+  function learn({ symbol, isolatedCreated }: PairAnswer): void {
+    unknown.delete(symbol);
+    if (isolatedCreated !== false) seen.add(symbol);
+  }
+
+  function leaveOut(symbol: string): void {
+    if (!unknown.has(symbol)) log.warn({ account, symbol }, "the exchange knows no such isolated pair; left out");
+    unknown.set(symbol, clock.monoMs() + (seen.has(symbol) ? 0 : NEVER_SEEN_MS));
+  }
+
+  /** Known symbols in batches; unknown ones alone when they are due, but never nothing: an answer without a request proves nothing. */
+  function batches(): (readonly string[])[] {
+    const known = queue.filter((symbol) => !unknown.has(symbol));
+    const due = queue.filter((symbol) => (unknown.get(symbol) ?? Number.POSITIVE_INFINITY) <= clock.monoMs());
+    const alone = known.length + due.length > 0 ? due : queue.slice(0, 1);
     return [...chunks(known, BATCH_MAX), ...chunks(alone, 1)];
   }
 
   return {
     async read(signal) {
+      const todo = batches();
       const pairs: PairAnswer[] = [];
+      const unread: string[] = [];
       let atMs: number | undefined;
-      for (const batch of batches()) {
-        const found = await askBatch(batch, signal);
-        atMs ??= clock.wallMs();
-        for (const { symbol } of found) {
-          unknown.delete(symbol);
-          seen.add(symbol);
+      let error: ExchangeError | undefined;
+      let lostMs = 0;
+      // Batches that fail may cost one deadline together: the next poll, and with it the cross account, waits for this read.
+      while (todo.length > 0 && lostMs < timeoutMs) {
+        const [batch = []] = todo.splice(0, 1);
+        const startedMs = clock.monoMs();
+        const found = await attempt(batch, signal);
+        if (isUnknownPair(found) && batch.length > 1) {
+          todo.unshift(...chunks(batch, 1));
+        } else if (found instanceof ExchangeError && !isUnknownPair(found)) {
+          error ??= found;
+          unread.push(...batch);
+          lostMs += clock.monoMs() - startedMs;
+        } else {
+          atMs ??= clock.wallMs();
+          if (found instanceof ExchangeError) batch.forEach(leaveOut);
+          else pairs.push(...found);
         }
-        pairs.push(...found);
       }
-      return { pairs, atMs: atMs ?? clock.wallMs() };
+      if (error === undefined) return { pairs, atMs: atMs ?? clock.wallMs() };
+      if (atMs === undefined) throw error;
+      return { pairs, atMs, unread: { symbols: [...unread, ...todo.flat()], failure: error.failure } };
     },
   };
 }

@@ -1,6 +1,7 @@
 // How long to be silent: what the exchange may say, and what is made of it.
 import { expect, test } from "vitest";
 import { createWarpClock } from "../../test/support/warp-clock.ts";
+import { type Log, silentLog } from "../lib/log.ts";
 import { complaintIn } from "./errors.ts";
 import { retryAfterMs, stopIn } from "./limits.ts";
 import { createPause } from "./pause.ts";
@@ -70,12 +71,25 @@ test("takes the later end when Retry-After and the text of a ban differ", () => 
   expect(stop("90")?.askedMs).toBe(90_000);
 });
 
-function pauseOf(savedMs?: number) {
+interface Ban {
+  readonly beginMs: number;
+  readonly untilMs: number;
+}
+
+function pauseOf(kept?: Ban) {
   const clock = createWarpClock();
-  const saved: number[] = [];
-  const pause = createPause({ clock, bans: { load: () => savedMs, save: (ms) => saved.push(ms) } });
+  const saved: Ban[] = [];
+  const warnings: string[] = [];
+  let cleared = 0;
+  const bans = {
+    load: () => kept,
+    save: (beginMs: number, untilMs: number) => saved.push({ beginMs, untilMs }),
+    clear: () => cleared++,
+  };
+  const log: Log = { ...silentLog, warn: (_, text) => warnings.push(text) };
+  const pause = createPause({ clock, bans, log });
   const leftMs = () => (pause.current()?.failure.untilMs ?? clock.wallMs()) - clock.wallMs();
-  return { clock, pause, saved, leftMs };
+  return { clock, pause, saved, warnings, leftMs, cleared: () => cleared };
 }
 
 test.each([
@@ -135,14 +149,66 @@ test("stops doubling at ten minutes", () => {
   expect(Math.round(leftMs() / SECOND)).toBe(600);
 });
 
-test.each([[undefined], [0], [Number.NaN], [Number.POSITIVE_INFINITY], [Date.now() - 1]])(
-  "starts without a pause when %s was kept",
-  (savedMs) => {
-    expect(pauseOf(savedMs).pause.current()).toBeUndefined();
-  },
-);
+const now = () => Date.now();
+const keptFor = (beginMs: number, ms: number): Ban => ({ beginMs, untilMs: beginMs + ms });
 
-test("believes no kept ban that is longer than the longest there is", () => {
-  const { leftMs } = pauseOf(Date.now() + 400 * DAY);
-  expect(leftMs()).toBeLessThanOrEqual(3 * DAY);
+test("keeps when a ban began and ends", () => {
+  const { clock, pause, saved } = pauseOf();
+  pause.begin({ kind: "ban", detail: "HTTP 418", askedMs: 300 * SECOND });
+  expect(saved).toHaveLength(1);
+  expect(Math.abs((saved[0]?.beginMs ?? 0) - clock.wallMs())).toBeLessThan(20);
+  expect((saved[0]?.untilMs ?? 0) - (saved[0]?.beginMs ?? 0)).toBeGreaterThan(299 * SECOND);
+});
+
+test.each([
+  ["began just now", () => keptFor(now(), DAY), DAY],
+  ["began two days ago", () => keptFor(now() - 2 * DAY, 3 * DAY), DAY],
+  ["begins in 59 s, by a clock that runs a little behind", () => keptFor(now() + 59 * SECOND, DAY), DAY + 59 * SECOND],
+  ["is longer than the longest there is", () => keptFor(now(), 400 * DAY), 3 * DAY],
+])("is silent after a restart for a ban that %s", (_, kept, expected) => {
+  const { leftMs, pause, warnings } = pauseOf(kept());
+  expect(pause.current()?.failure.code).toBe("banned");
+  expect(Math.abs(leftMs() - expected)).toBeLessThan(100);
+  expect(warnings).toEqual([]);
+});
+
+test.each([
+  ["none was kept", () => undefined],
+  ["it is over", () => keptFor(now() - DAY, DAY - 1)],
+])("starts without a pause when %s", (_, kept) => {
+  const { pause, warnings } = pauseOf(kept());
+  expect(pause.current()).toBeUndefined();
+  expect(warnings).toEqual([]);
+});
+
+test.each([
+  [
+    "a ban of two minutes, by a clock that is 61 s behind its beginning",
+    () => keptFor(now() + 61 * SECOND, 120 * SECOND),
+  ],
+  ["an old ban, by a clock that starts in the year 1970", () => keptFor(now() + 50 * 365 * DAY, 120 * SECOND)],
+])("is not silenced by %s: says so and goes on", (_, kept) => {
+  const { pause, warnings } = pauseOf(kept());
+  expect(pause.current()).toBeUndefined();
+  expect(warnings).toEqual([expect.stringContaining("clock")]);
+});
+
+test("forgets a kept ban at the first good answer after it, once", () => {
+  const { clock, pause, cleared } = pauseOf(keptFor(now(), 60 * SECOND));
+  pause.answered(); // to a request that was under way when the ban began
+  expect(cleared()).toBe(0);
+  clock.skip(61 * SECOND);
+  pause.answered();
+  pause.answered();
+  expect(cleared()).toBe(1);
+  pause.begin({ kind: "ban", detail: "", askedMs: SECOND });
+  clock.skip(2 * SECOND);
+  pause.answered();
+  expect(cleared()).toBe(2);
+});
+
+test("has nothing to forget when there was no ban", () => {
+  const { pause, cleared } = pauseOf();
+  pause.answered();
+  expect(cleared()).toBe(0);
 });

@@ -2,13 +2,21 @@
 // turns it into a ban. A ban is handed to the caller to be kept, because a restart does not lift it.
 import type { Clock } from "../core/ports.ts";
 import { type Backoff, stepMs } from "../lib/backoff.ts";
+import type { Log } from "../lib/log.ts";
 import { ExchangeError } from "./errors.ts";
 import type { Stop } from "./limits.ts";
 
+/** Wall ms. The beginning tells a clock that is wrong: nothing was kept before it happened. */
+export interface Ban {
+  readonly beginMs: number;
+  readonly untilMs: number;
+}
+
 export interface Bans {
-  /** Wall ms until which the address is banned; undefined when none is known. */
-  load(): number | undefined;
-  save(untilMs: number): void;
+  /** The ban that was kept last; undefined when there is none. */
+  load(): Ban | undefined;
+  save(beginMs: number, untilMs: number): void;
+  clear(): void;
 }
 
 export interface Pause {
@@ -27,16 +35,31 @@ const MOST_MS = { rate: 600_000, firewall: 600_000, ban: 3 * 86_400_000 } as con
   number
 >;
 const UNSTATED_BAN_MS = 120_000; // the shortest ban that Binance documents
+/** By so much a clock may be set back between the ban and the restart and still be believed. */
+const CLOCK_SLACK_MS = 60_000;
 
-export function createPause({ clock, bans }: { readonly clock: Clock; readonly bans: Bans }): Pause {
+export interface PauseOptions {
+  readonly clock: Clock;
+  readonly bans: Bans;
+  readonly log: Log;
+}
+
+export function createPause({ clock, bans, log }: PauseOptions): Pause {
   // On the monotonic clock: a wall clock that is set forward must not end a ban early.
   let untilMonoMs = Number.NEGATIVE_INFINITY;
   let reason: Pick<Stop, "kind" | "detail"> = { kind: "rate", detail: "" };
   let strikes = 0;
 
-  const savedMs = bans.load();
-  if (savedMs !== undefined && Number.isFinite(savedMs)) {
-    untilMonoMs = clock.monoMs() + Math.min(savedMs - clock.wallMs(), MOST_MS.ban);
+  const kept = bans.load();
+  let isKept = kept !== undefined;
+  if (kept !== undefined && isAhead(kept, clock)) {
+    // A machine without a battery-backed clock starts in the past: an old ban would last as long as that is.
+    log.warn(
+      { ...kept },
+      "a ban is kept that begins in the future: this machine's clock is wrong, and the ban is ignored",
+    );
+  } else if (kept !== undefined) {
+    untilMonoMs = clock.monoMs() + Math.min(kept.untilMs - clock.wallMs(), MOST_MS.ban);
     reason = { kind: "ban", detail: "HTTP 418, before the restart" };
   }
 
@@ -63,11 +86,20 @@ export function createPause({ clock, bans }: { readonly clock: Clock; readonly b
         reason = stop;
       }
       const error = failure(reason, leftMs());
-      if (stop.kind === "ban") bans.save(error.failure.untilMs ?? 0);
+      if (stop.kind === "ban") {
+        isKept = true;
+        bans.save(Math.round(clock.wallMs()), error.failure.untilMs ?? 0);
+      }
       return error;
     },
     answered() {
       strikes = 0;
+      // Not for the answer to a request that was under way when the ban began.
+      if (!isKept || leftMs() > 0) return;
+      isKept = false;
+      bans.clear();
     },
   };
 }
+
+const isAhead = ({ beginMs }: Ban, clock: Clock): boolean => clock.wallMs() < beginMs - CLOCK_SLACK_MS;

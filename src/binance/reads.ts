@@ -1,6 +1,7 @@
 // The reads of one poll: each asks, parses and answers with a value, whatever happens. The one thing to know: while the address is
 // paused or the key refused, a read answers at once with the failure that everybody knows already, without a request.
 import type { Answer, Clock, Failure, ReadResult, Source } from "../core/ports.ts";
+import { type Backoff, stepMs } from "../lib/backoff.ts";
 import type { Log } from "../lib/log.ts";
 import type { Asker } from "./ask.ts";
 import type { Shared } from "./call.ts";
@@ -16,21 +17,22 @@ export interface ReadsConfig {
 }
 
 const CROSS_PATH = "/sapi/v1/margin/account";
-const NO_CROSS_RECHECK_MS = 60_000;
+/** How soon a cross account that was never there is asked for again: mostly it is a slip in the config. */
+const NEVER_OPENED: Backoff = { firstMs: 5_000, maxMs: 60_000 };
 
 export type Read = (signal: AbortSignal) => Promise<ReadResult>;
 type Reading = { readonly answer: Answer; readonly atMs: number };
 
 /** Cross first: it enters the lane first. */
 export function readsOf({ name, cross, isolated }: ReadsConfig, asker: Asker, shared: Shared): readonly Read[] {
-  const { clock, log } = shared;
+  const { clock } = shared;
   const reads: Read[] = [];
   if (cross) reads.push(guarded("cross", crossReading(asker, clock), shared));
   if (isolated !== "none" && isolated.length > 0) {
-    const reader = createPairsReader(isolated, { account: name, asker, clock, log });
+    const reader = createPairsReader(isolated, { ...shared, account: name, asker });
     const reading = async (signal: AbortSignal): Promise<Reading> => {
-      const { pairs, atMs } = await reader.read(signal);
-      return { answer: { source: "isolated", asked: isolated, pairs }, atMs };
+      const { atMs, ...found } = await reader.read(signal);
+      return { answer: { source: "isolated", asked: isolated, ...found }, atMs };
     };
     reads.push(guarded("isolated", reading, shared));
   }
@@ -38,15 +40,23 @@ export function readsOf({ name, cross, isolated }: ReadsConfig, asker: Asker, sh
 }
 
 function crossReading(asker: Asker, clock: Clock): (signal: AbortSignal) => Promise<Reading> {
+  let wasOpened = false;
+  let absences = 0;
   let recheckAtMs = Number.NEGATIVE_INFINITY;
+  // Stamped with now even when remembered: nothing about an account that was never there can be out of date.
+  const noAccount = (): Reading => ({ answer: NO_CROSS_ANSWER, atMs: clock.wallMs() });
   return async (signal) => {
-    if (clock.monoMs() < recheckAtMs) return { answer: NO_CROSS_ANSWER, atMs: clock.wallMs() };
+    // Never for an account that was seen: it does not go away, so it may be back with its debt at the next poll.
+    if (!wasOpened && clock.monoMs() < recheckAtMs) return noAccount();
     try {
-      return { answer: parseCross(await asker.ask(CROSS_PATH, [], signal)), atMs: clock.wallMs() };
+      const answer = parseCross(await asker.ask(CROSS_PATH, [], signal));
+      wasOpened ||= answer.opened;
+      return { answer, atMs: clock.wallMs() };
     } catch (error) {
       if (!hasCode(error, NO_CROSS_ACCOUNT)) throw error;
-      recheckAtMs = clock.monoMs() + NO_CROSS_RECHECK_MS;
-      return { answer: NO_CROSS_ANSWER, atMs: clock.wallMs() };
+      absences++;
+      recheckAtMs = clock.monoMs() + stepMs(NEVER_OPENED, absences);
+      return noAccount();
     }
   };
 }

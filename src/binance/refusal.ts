@@ -12,6 +12,9 @@ export interface Refusal {
 const IN_A_ROW = 2;
 const PROBE_EVERY_MS = 60_000;
 
+/** The exchange refuses this key, whatever it asks for. */
+export const isRefusal = ({ code }: Failure): boolean => code === "rejected_key" || code === "bad_signature";
+
 export function createRefusal(clock: Clock): Refusal {
   let last: Failure | undefined;
   let count = 0;
@@ -22,8 +25,7 @@ export function createRefusal(clock: Clock): Refusal {
       return last;
     },
     note(failure) {
-      const isRefused = failure?.code === "rejected_key" || failure?.code === "bad_signature";
-      count = isRefused ? count + 1 : 0;
+      count = failure !== undefined && isRefusal(failure) ? count + 1 : 0;
       last = failure;
       probeAtMs = clock.monoMs() + PROBE_EVERY_MS;
     },

@@ -15,7 +15,7 @@ test.each([
   expect(usedPct(headers)).toBe(pct);
 });
 
-test("waits until the next minute of the exchange's clock, on the spent path only", async () => {
+test("refuses the spent path, and no other, until the next minute of the exchange's clock", () => {
   const clock = createWarpClock();
   const serverTime = createServerTime(clock, () => 0);
   serverTime.set(1_800_000_000_000 + 50_000, clock.monoMs()); // 50 s into a minute
@@ -26,37 +26,19 @@ test("waits until the next minute of the exchange's clock, on the spent path onl
     serverTime,
     onSpent: (path, waitMs) => spent.push([path, Math.round(waitMs / 1000)]),
   });
-  const { signal } = new AbortController();
   budget.note("/a", { "x-sapi-used-ip-weight-1m": "5999" });
-  await budget.wait("/a", signal);
+  expect(budget.current("/a")).toBeUndefined();
   budget.note("/a", { "x-sapi-used-ip-weight-1m": "6000" });
   budget.note("/a", { "x-sapi-used-ip-weight-1m": "6010" });
   expect(spent).toEqual([["/a", 10]]); // said once
-  await budget.wait("/b", signal);
-  let isFree = false;
-  const waiting = budget.wait("/a", signal).then(() => {
-    isFree = true;
-  });
+  expect(budget.current("/b")).toBeUndefined();
+  const failure = budget.current("/a")?.failure;
+  expect(failure).toMatchObject({ code: "rate_limited", detail: "its weight budget for this minute is used" });
+  expect(Math.round(((failure?.untilMs ?? 0) - clock.wallMs()) / 1000)).toBe(10);
   clock.skip(9_000);
-  await clock.sleep(1);
-  expect(isFree).toBe(false);
+  expect(budget.current("/a")).toBeDefined();
   clock.skip(1_000);
-  await waiting;
-});
-
-test("lets go of a wait that is stopped", async () => {
-  const clock = createWarpClock();
-  const budget = createWeightBudget({
-    budgetPct: 1,
-    clock,
-    serverTime: createServerTime(clock, () => 0),
-    onSpent: () => undefined,
-  });
-  budget.note("/a", { "x-sapi-used-ip-weight-1m": "120" });
-  const stopping = new AbortController();
-  const waiting = budget.wait("/a", stopping.signal);
-  stopping.abort(new Error("stop"));
-  await expect(waiting).rejects.toThrow("stop");
+  expect(budget.current("/a")).toBeUndefined();
 });
 
 test("runs the exchange's clock on the monotonic one, whatever the wall clock does", () => {

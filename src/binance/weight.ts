@@ -1,13 +1,15 @@
 // The weight budget of this address. Binance counts it per path and minute and tells it in every answer; when this daemon has used its
-// share of a path, later requests to that path wait for the next minute of the exchange's clock.
+// share of a path, later requests to that path fail until the next minute of the exchange's clock: a read that slept so long would
+// hold up the whole poll.
 import type { Clock } from "../core/ports.ts";
+import { ExchangeError } from "./errors.ts";
 import { type Headers, headerText } from "./request.ts";
 import type { ServerTime } from "./server-time.ts";
 
 export interface WeightBudget {
   note(path: string, headers: Headers): void;
-  /** Resolves when the path may be asked. Rejects when aborted. */
-  wait(path: string, signal: AbortSignal): Promise<void>;
+  /** The failure that every request to the path has now, or undefined when it may be asked. */
+  current(path: string): ExchangeError | undefined;
 }
 
 // /sapi counts each path by itself; most are limited per IP, some per user.
@@ -35,9 +37,11 @@ export function createWeightBudget({ budgetPct, clock, serverTime, onSpent }: We
       if ((spentUntil.get(path) ?? 0) <= clock.monoMs()) onSpent(path, waitMs);
       spentUntil.set(path, clock.monoMs() + waitMs);
     },
-    async wait(path, signal) {
-      const untilMs = spentUntil.get(path);
-      if (untilMs !== undefined && untilMs > clock.monoMs()) await clock.sleep(untilMs - clock.monoMs(), signal);
+    current(path) {
+      const leftMs = (spentUntil.get(path) ?? 0) - clock.monoMs();
+      if (leftMs <= 0) return undefined;
+      const untilMs = Math.round(clock.wallMs() + leftMs);
+      return new ExchangeError({ code: "rate_limited", detail: "its weight budget for this minute is used", untilMs });
     },
   };
 }

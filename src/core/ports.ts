@@ -121,7 +121,7 @@ export interface Failure {
     | "bad_response"; // not JSON, cut, not of the documented shape, redirect, too large
   /** One clause for a person, without URL, header, key or body: "HTTP 502", "connection refused". */
   readonly detail: string;
-  /** Wall time, ms since the epoch, until which no request may be sent. Only with rate_limited and banned. */
+  /** Wall time, ms since the epoch, until which nothing of the kind may be asked. Only with rate_limited and banned. */
   readonly untilMs?: number;
   /** Binance's own error number, where it sent one. */
   readonly exchangeCode?: number;
@@ -132,7 +132,7 @@ export interface Exchange {
   readonly account: string;
   /**
    * Starts the reads of one poll, paced in the key's lane, and returns one promise per read; none of them rejects.
-   * A batched read (a long list of pairs) is one promise: its answer is whole or it failed.
+   * A batched read (a long list of pairs) is one promise. A source whose read of an earlier poll is still under way is left out.
    */
   poll(signal: AbortSignal): readonly Promise<ReadResult>[];
   /** The bars last read for this account (kept for an hour, last good value on failure, else the defaults 1.5 / 1.3 / 1.1). */

@@ -11,16 +11,28 @@ test("an installation keeps its name, and two have different ones", () => {
   expect(instanceOf(there)).not.toBe(name);
 });
 
-test("a ban outlives the process", () => {
+test("a ban outlives the process until it is cleared", () => {
   const store = createMemoryStore();
   expect(banOf(store).load()).toBeUndefined();
-  banOf(store).save(1_583_960_000_000.5);
-  expect(banOf(store).load()).toBe(1_583_960_000_001);
+  banOf(store).save(1_583_950_000_000.4, 1_583_960_000_000.5);
+  expect(banOf(store).load()).toEqual({ beginMs: 1_583_950_000_000, untilMs: 1_583_960_000_001 });
+  banOf(store).clear();
+  expect(banOf(store).load()).toBeUndefined();
 });
 
-test.each(["", "soon", "NaN", "Infinity"])("a ban of %j is none", (text) => {
+test.each([
+  "",
+  "soon",
+  "{",
+  "null",
+  "5",
+  '{"untilMs":5}',
+  '{"beginMs":5}',
+  '{"beginMs":"5","untilMs":6}',
+  '{"beginMs":null,"untilMs":6}',
+])("a ban that reads %j is none", (text) => {
   const store = createMemoryStore();
-  store.setFact("ban.untilMs", text);
+  store.setFact("ban", text);
   expect(banOf(store).load()).toBeUndefined();
 });
 

@@ -12,14 +12,19 @@ export function instanceOf(store: Store): string {
   return made;
 }
 
-/** The end of a ban, wall ms. One per store: bans are per IP address, and so is a daemon. */
+/** Begin and end of a ban, wall ms. One per store: bans are per IP address, and so is a daemon. */
 export function banOf(store: Store) {
   return {
-    load(): number | undefined {
-      const untilMs = Number(store.fact("ban.untilMs") || Number.NaN);
-      return Number.isFinite(untilMs) ? untilMs : undefined;
+    load(): { beginMs: number; untilMs: number } | undefined {
+      const parsed = parse(store.fact("ban"));
+      if (typeof parsed !== "object" || parsed === null || !("beginMs" in parsed) || !("untilMs" in parsed))
+        return undefined;
+      const { beginMs, untilMs } = parsed;
+      return typeof beginMs === "number" && typeof untilMs === "number" ? { beginMs, untilMs } : undefined;
     },
-    save: (untilMs: number): void => store.setFact("ban.untilMs", String(Math.round(untilMs))),
+    save: (beginMs: number, untilMs: number): void =>
+      store.setFact("ban", JSON.stringify({ beginMs: Math.round(beginMs), untilMs: Math.round(untilMs) })),
+    clear: (): void => store.setFact("ban", ""),
   };
 }
 
@@ -36,7 +41,7 @@ export function barsOf(store: Store) {
   };
 }
 
-/** Unreadable counts as never stored: the bars are asked for anew. */
+/** Unreadable counts as never stored: the bars are asked for anew, and the exchange says again that it bans. */
 function parse(text: string | undefined): unknown {
   try {
     return JSON.parse(text ?? "null");

@@ -124,7 +124,7 @@ test("a known key adds no row and changes none, also when it was delivered", () 
     keyOf("b"),
   ]);
   expect(files.store.pending(0).map(({ message }) => message.title)).toEqual([critical.title, critical.title]);
-  files.store.settle(1, { kind: "delivered", atMs: NOW_MS, receipt: { ts: "1" } });
+  files.store.settle(keyOf("a"), { kind: "delivered", atMs: NOW_MS, receipt: { ts: "1" } });
   expect(files.store.commit({ ...none, rows: [row("a")] })).toEqual([]);
   expect(names(files.store.pending(0))).toEqual([keyOf("b")]);
 });
@@ -169,12 +169,12 @@ test("rows wait in the order of their commits, and only those after the one aske
 test("failures are counted with the last error, a delivery ends it and keeps the receipt", () => {
   using files = open();
   files.store.commit({ ...none, rows: [row("a")] });
-  files.store.settle(1, { kind: "failed", error: "connection refused" });
-  files.store.settle(1, { kind: "failed", error: "HTTP 503" });
+  files.store.settle(keyOf("a"), { kind: "failed", error: "connection refused" });
+  files.store.settle(keyOf("a"), { kind: "failed", error: "HTTP 503" });
   const again = files.again();
   expect(again.pending(0)).toMatchObject([{ attempts: 2, error: "HTTP 503" }]);
   expect(again.receipt(keyOf("a"))).toBeUndefined();
-  again.settle(1, { kind: "delivered", atMs: NOW_MS, receipt: { channel: "C1", ts: "1.5" } });
+  again.settle(keyOf("a"), { kind: "delivered", atMs: NOW_MS, receipt: { channel: "C1", ts: "1.5" } });
   const third = files.again(again);
   expect(third.pending(0)).toEqual([]);
   expect(third.receipt(keyOf("a"))).toEqual({ channel: "C1", ts: "1.5" });
@@ -184,8 +184,8 @@ test("failures are counted with the last error, a delivery ends it and keeps the
 test("settling a row that only memory had is nothing", () => {
   using files = open();
   files.store.commit({ ...none, rows: [row("a")] });
-  files.store.settle(-1, { kind: "delivered", atMs: NOW_MS, receipt: {} });
-  files.store.settle(-1, { kind: "failed", error: "x" });
+  files.store.settle(keyOf("only in memory"), { kind: "delivered", atMs: NOW_MS, receipt: {} });
+  files.store.settle(keyOf("only in memory"), { kind: "failed", error: "x" });
   expect(files.store.pending(0)).toMatchObject([{ attempts: 0 }]);
 });
 
@@ -206,12 +206,12 @@ test("an id is never given twice, also when the row is gone", () => {
 test("old delivered rows are dropped; undelivered ones, newer ones and the roots of conversations are not", () => {
   using files = open();
   files.store.commit({ ...none, rows: ["old", "older", "root", "edge", "undelivered"].map((name) => row(name)) });
-  const deliver = (id: number, atMs: number) =>
-    files.store.settle(id, { kind: "delivered", atMs, receipt: { id: `${id}` } });
-  deliver(1, 99);
-  deliver(2, 1);
-  deliver(3, 1);
-  deliver(4, 100);
+  const deliver = (name: string, atMs: number) =>
+    files.store.settle(keyOf(name), { kind: "delivered", atMs, receipt: { of: name } });
+  deliver("old", 99);
+  deliver("older", 1);
+  deliver("root", 1);
+  deliver("edge", 100);
   files.store.prune(100, new Set([keyOf("root")]));
   const kept = ["old", "older", "root", "edge"].filter((name) => files.store.receipt(keyOf(name)) !== undefined);
   expect(kept).toEqual(["root", "edge"]);
@@ -246,7 +246,7 @@ test("beside a running daemon a reader sees everything and can change nothing", 
   expect(reader?.alerts()).toHaveLength(2);
   expect(reader?.snapshots()).toEqual([snapshot]);
   expect(() => reader?.setFact("x", "y")).toThrow(/read-only/);
-  files.store.settle(1, { kind: "delivered", atMs: NOW_MS, receipt: {} });
+  files.store.settle(keyOf("a"), { kind: "delivered", atMs: NOW_MS, receipt: {} });
   expect(reader?.pending(0)).toEqual([]);
   reader?.close();
 });
@@ -355,7 +355,7 @@ test.each([
 test("a receipt that cannot be read counts as none", () => {
   using files = open();
   files.store.commit({ ...none, rows: [row("a")] });
-  files.store.settle(1, { kind: "delivered", atMs: NOW_MS, receipt: { ts: "1" } });
+  files.store.settle(keyOf("a"), { kind: "delivered", atMs: NOW_MS, receipt: { ts: "1" } });
   files.meddle("UPDATE outbox SET receipt = '{\"ts\":5}'");
   expect(files.store.receipt(keyOf("a"))).toBeUndefined();
 });

@@ -35,8 +35,8 @@ const SQL = {
     ON CONFLICT (key) DO NOTHING`,
   pending: `SELECT id, key, notifier, recipient, body, enqueued_ms, attempts, error FROM outbox
     WHERE delivered_ms IS NULL AND id > ? ORDER BY id`,
-  delivered: "UPDATE outbox SET delivered_ms = ?, receipt = ?, error = NULL WHERE id = ?",
-  failed: "UPDATE outbox SET attempts = attempts + 1, error = ? WHERE id = ?",
+  delivered: "UPDATE outbox SET delivered_ms = ?, receipt = ?, error = NULL WHERE key = ?",
+  failed: "UPDATE outbox SET attempts = attempts + 1, error = ? WHERE key = ?",
   receipt: "SELECT receipt FROM outbox WHERE key = ?",
   fact: "SELECT value FROM fact WHERE name = ?",
   setFact: "INSERT OR REPLACE INTO fact (name, value) VALUES (?, ?)",
@@ -116,10 +116,10 @@ function createStore(db: DatabaseSync, stateDir: string, onUnreadable: (row: str
         }),
       ),
     pending: (afterId) => guarded(() => all("pending", afterId).flatMap((row) => readRow(row, onUnreadable))),
-    settle: (id, settlement) =>
+    settle: (key, settlement) =>
       guarded(() => {
-        if (settlement.kind === "failed") run("failed", settlement.error, id);
-        else run("delivered", settlement.atMs, JSON.stringify(settlement.receipt), id);
+        if (settlement.kind === "failed") run("failed", settlement.error, key);
+        else run("delivered", settlement.atMs, JSON.stringify(settlement.receipt), key);
       }),
     forget: (account) => guarded(() => void run("dropSnapshot", account)),
     drop: (id) => guarded(() => void run("dropRow", id)),
