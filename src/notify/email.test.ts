@@ -57,6 +57,7 @@ notifierContract("E-mail", ["can be silent", "can fail", "has credentials"], asy
       fault("421 as greeting", "not_sent", "connect", { code: 421, text: "too busy" }),
       fault("451 for the recipient", "not_sent", "rcpt", { code: 451, text: "greylisted" }),
       fault("550 for the recipient", "refused", "rcpt", { code: 550, text: "5.1.1 no such user" }),
+      fault("550 for the mail", "payload", "data", { code: 550, text: "5.7.1 looks like spam" }),
       fault("554 for the mail", "payload", "data", { code: 554, text: "5.6.0 not to my liking" }),
       fault("a drop before the mail", "not_sent", "mail", "drop"),
       fault("a drop after the mail", "ambiguous", "data", "drop"),
@@ -114,10 +115,18 @@ test.each([
   expect(bytes.toString().includes("\r\nImportance: High\r\n")).toBe(isUrgent);
 });
 
-test("plain form is text alone", async () => {
-  const mail = await PostalMime.parse((await compose(toOps({ plain: true }))).bytes);
-  expect(mail.html).toBeUndefined();
-  expect(mail.text).toContain("#A1B2-3");
+test("plain form is the same mail as text alone: no HTML, no parts, no mark of urgency", async () => {
+  const [first, plain] = [await compose(toOps()), await compose(toOps({ plain: true, attempt: 2 }))];
+  const source = plain.bytes.toString();
+  expect(plain.messageId).toBe(first.messageId);
+  expect(source).toMatch(/^Content-Type: text\/plain; charset=utf-8\r$/m);
+  for (const decoration of ["multipart/", "text/html", "\r\nX-Priority:", "\r\nImportance:"]) {
+    expect(first.bytes.toString()).toContain(decoration);
+    expect(source).not.toContain(decoration);
+  }
+  const [told, toldPlainly] = [await PostalMime.parse(first.bytes), await PostalMime.parse(plain.bytes)];
+  expect(toldPlainly).toMatchObject({ subject: told.subject, date: told.date });
+  expect(toldPlainly.text?.trim()).toBe(told.text?.trim());
 });
 
 test("a later mail answers the first of its conversation, under the same subject", async () => {
@@ -233,7 +242,9 @@ test.concurrent.each<[SmtpStage, SmtpFault, NotifyError["kind"], RegExp]>([
   ["rcpt", { code: 554, text: "5.7.1 relaying denied" }, "refused", /relaying denied/],
   ["rcpt", "drop", "not_sent", /broke/],
   ["data", { code: 451, text: "4.3.0 later" }, "not_sent", /later/],
-  ["data", { code: 550, text: "5.7.1 policy" }, "refused", /policy/],
+  ["data", { code: 535, text: "5.7.1 no" }, "payload", /the mail: 535/],
+  ["data", { code: 550, text: "5.7.1 looks like spam" }, "payload", /looks like spam/],
+  ["data", { code: 571, text: "5.7.1 policy" }, "payload", /policy/],
   ["data", { code: 552, text: "5.3.4 too large" }, "payload", /too large/],
   ["data", { code: 554, text: "5.6.0 bad content" }, "payload", /bad content/],
   ["data", "drop", "ambiguous", /broke/],

@@ -112,7 +112,8 @@ export async function composeMail(
 ): Promise<Mail> {
   const { default: MailComposer }: typeof import("nodemailer/lib/mail-composer") = load("nodemailer/lib/mail-composer");
   const messageId = messageIdOf(key, instance);
-  const isUrgent = message.severity === "critical" && (message.kind === "opened" || message.kind === "raised");
+  const isUrgent =
+    !plain && message.severity === "critical" && (message.kind === "opened" || message.kind === "raised");
   const composer = new MailComposer({
     from,
     to: recipient,

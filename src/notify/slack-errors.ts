@@ -64,10 +64,12 @@ export function isThreadGone(code: string): boolean {
   );
 }
 
-/** The message cannot be edited any more, or not by us: say it in a new one. */
+/**
+ * The message was not edited, for whatever reason (update_failed, edit_window_closed, one that is new to us): say it in a new one,
+ * which also shows whether the channel itself is at fault. Not where Slack asks to wait, nor where the answer is not Slack's.
+ */
 export function isEditRefused(code: string): boolean {
-  const gone = ["message_not_found", "cant_update_message", "edit_window_closed", "is_inactive"];
-  return gone.includes(code) || kindOf(code) === "refused";
+  return isSlackCode(code) && kindOf(code) !== "not_sent";
 }
 
 /** `code` is what an answer with ok: false gave as its error; `retryAfterMs` is used where Slack asks to wait. */
@@ -76,6 +78,8 @@ export function refusal(code: string, retryAfterMs: number): NotifyError {
   return new NotifyError(kind, sentence(kind, code), kind === "not_sent" ? { retryAfterMs } : {});
 }
 
+const isSlackCode = (code: string): boolean => /^[a-z][a-z0-9_]{1,60}$/.test(code);
+
 function kindOf(code: string): NotifyError["kind"] {
   if (NOT_SENT.has(code)) return "not_sent";
   if (PAYLOAD.has(code) || code.startsWith("invalid_metadata_")) return "payload";
@@ -83,7 +87,7 @@ function kindOf(code: string): NotifyError["kind"] {
 }
 
 function sentence(kind: NotifyError["kind"], code: string): string {
-  if (!/^[a-z][a-z0-9_]{1,60}$/.test(code)) return NOT_SLACK;
+  if (!isSlackCode(code)) return NOT_SLACK;
   switch (kind) {
     case "not_sent":
       return `Slack asks to wait (${code})`;

@@ -79,11 +79,19 @@ async function conversation(deps?: NotifierDeps) {
   const root = { key: keyOf(opened.title), receipt };
   const next = (message: Message, over: Partial<Delivery> = {}) =>
     deliveryOf(message, { root, edits: [{ of: root, message: say("lowered", `now: ${message.title}`) }], ...over });
+  /** As the pipeline does it: the receipt is stored between the two. */
+  const tell = async (message: Message, over: Partial<Delivery> = {}, signal = SIGNAL) => {
+    const delivery = next(message, over);
+    const stored = await notifier.send(delivery, signal);
+    await notifier.decorate?.(delivery, signal);
+    return stored;
+  };
   return {
     server,
     notifier,
     receipt,
     next,
+    tell,
     async [Symbol.asyncDispose]() {
       await notifier.close();
       await server.close();
@@ -93,11 +101,10 @@ async function conversation(deps?: NotifierDeps) {
 
 test("a whole incident is one message in the channel, edited in place, with its thread", async () => {
   await using desk = await conversation();
-  const { notifier, next } = desk;
-  await notifier.send(next(say("raised", "CRITICAL 1.24")), SIGNAL);
-  await notifier.send(next(say("reminded", "STILL CRITICAL 1.22")), SIGNAL);
-  await notifier.send(next(say("lowered", "WARNING 1.33")), SIGNAL);
-  await notifier.send(next(resolved), SIGNAL);
+  await desk.tell(say("raised", "CRITICAL 1.24"));
+  await desk.tell(say("reminded", "STILL CRITICAL 1.22"));
+  await desk.tell(say("lowered", "WARNING 1.33"));
+  await desk.tell(resolved);
   expect(desk.server.transcript()).toMatchInlineSnapshot(`
     "🔴 now: RESOLVED · main · cross margin level 1.52 (edited 4×)
         🔴 CRITICAL 1.24
@@ -127,34 +134,87 @@ test.each([
   expect(receipt).toEqual({ channel: desk.server.channel, ts: "1760000000.000002", thread_ts: desk.receipt["ts"] });
 });
 
-test("the living message is brought up to date after the reply", async () => {
+test.each(["raised", "reminded", "resolved", "ended"] as const)(
+  "%s is delivered by its reply: the living message waits until the receipt is stored",
+  async (kind) => {
+    await using desk = await conversation();
+    desk.server.script("chat.update", "hang");
+    await desk.notifier.send(desk.next(say(kind, "next")), SIGNAL);
+    expect(desk.server.requests.map(({ method }) => method)).toEqual(["chat.postMessage", "chat.postMessage"]);
+  },
+);
+
+test("decoration brings the living message up to date and posts nothing", async () => {
   await using desk = await conversation();
-  await desk.notifier.send(desk.next(say("raised", "CRITICAL 1.24")), SIGNAL);
-  expect(desk.server.requests.map(({ method }) => method)).toEqual([
-    "chat.postMessage",
-    "chat.postMessage",
-    "chat.update",
-  ]);
+  await desk.notifier.decorate?.(desk.next(say("raised", "CRITICAL 1.24")), SIGNAL);
+  expect(desk.server.requests.map(({ method }) => method)).toEqual(["chat.postMessage", "chat.update"]);
   expect(desk.server.posts[0]?.text).toMatch(/^🔴 now: CRITICAL 1.24\n/);
+});
+
+test("decoration passes over a living message that is forgotten or refused, and edits the others", async () => {
+  await using desk = await conversation();
+  const [edit = expect.fail("nothing to edit")] = desk.next(resolved).edits;
+  const forgotten = { ...edit, of: { key: keyOf("x"), receipt: undefined } };
+  desk.server.script("chat.update", refused("cant_update_message"));
+  await desk.notifier.decorate?.(desk.next(resolved, { edits: [forgotten, edit, edit] }), SIGNAL);
+  expect(desk.server.posts[0]?.earlier).toHaveLength(1);
 });
 
 test("lowered is said by the edit alone", async () => {
   await using desk = await conversation();
-  const receipt = await desk.notifier.send(desk.next(say("lowered", "WARNING 1.33")), SIGNAL);
+  const receipt = await desk.tell(say("lowered", "WARNING 1.33"));
   expect(receipt).toEqual(desk.receipt);
   expect(desk.server.posts).toHaveLength(1);
   expect(desk.server.posts[0]?.earlier).toHaveLength(1);
 });
 
-test.each(["message_not_found", "cant_update_message", "edit_window_closed", "is_inactive", "channel_not_found"])(
-  "lowered becomes a quiet reply when the edit is refused with %s",
-  async (code) => {
+test.each([
+  "message_not_found",
+  "cant_update_message",
+  "edit_window_closed",
+  "is_inactive",
+  "channel_not_found",
+  "update_failed",
+  "internal_error",
+  "invalid_blocks",
+  "some_new_code",
+])("lowered becomes a quiet reply when the edit is refused with %s", async (code) => {
+  await using desk = await conversation();
+  desk.server.script("chat.update", refused(code));
+  await desk.tell(say("lowered", "WARNING 1.33"));
+  expect(desk.server.posts[1]).toMatchObject({ threadTs: desk.receipt["ts"], isBroadcast: false });
+  expect(desk.server.requests).toHaveLength(3);
+});
+
+test("lowered edits what can be edited, and says once that not all could be", async () => {
+  await using desk = await conversation();
+  const [edit = expect.fail("nothing to edit")] = desk.next(opened).edits;
+  desk.server.script("chat.update", refused("update_failed"));
+  const receipt = await desk.tell(say("lowered", "WARNING 1.33"), { edits: [edit, edit] });
+  expect(desk.server.posts[0]?.earlier).toHaveLength(1);
+  expect(desk.server.posts).toHaveLength(2);
+  expect(receipt).toHaveProperty("thread_ts", desk.receipt["ts"]);
+});
+
+test.each<SlackFault>([{ status: 502, body: "" }, { body: "<html>" }, refused("<html>log in</html>"), "drop", "cut"])(
+  "lowered is tried again when nobody knows what became of the edit (%j)",
+  async (fault) => {
     await using desk = await conversation();
-    desk.server.script("chat.update", refused(code));
-    await desk.notifier.send(desk.next(say("lowered", "WARNING 1.33")), SIGNAL);
-    expect(desk.server.posts[1]).toMatchObject({ threadTs: desk.receipt["ts"], isBroadcast: false });
+    desk.server.script("chat.update", fault);
+    expect((await failure(desk.tell(say("lowered", "WARNING 1.33")))).kind).toBe("ambiguous");
+    expect(desk.server.posts).toHaveLength(1);
   },
 );
+
+test("lowered is given up at the deadline when the edit is not answered", async () => {
+  await using desk = await conversation(testDeps({ clock: hurried(100) }));
+  desk.server.script("chat.update", "hang");
+  expect(await failure(desk.tell(say("lowered", "WARNING 1.33")))).toMatchObject({
+    kind: "ambiguous",
+    message: /within 15 s/,
+  });
+  expect(desk.server.posts).toHaveLength(1);
+});
 
 test("lowered becomes a reply when there is nothing to edit, or no receipt is kept", async () => {
   await using desk = await conversation();
@@ -203,39 +263,48 @@ test.each<{ name: string; receipt: Receipt | undefined }>([
 });
 
 test.each<SlackFault>([refused("internal_error"), "drop", { status: 429, body: "" }, { body: "<html>" }])(
-  "a failed edit (%j) does not unsend the message",
+  "a failed edit (%j) fails nothing: it is logged",
   async (fault) => {
     const logged: string[] = [];
     await using desk = await conversation(testDeps({ logged }));
     desk.server.script("chat.update", fault);
-    const receipt = await desk.notifier.send(desk.next(say("raised", "CRITICAL 1.24")), SIGNAL);
-    expect(receipt["ts"]).toBe("1760000000.000002");
+    await desk.notifier.decorate?.(desk.next(say("raised", "CRITICAL 1.24")), SIGNAL);
+    expect(desk.server.requests).toHaveLength(2);
     expect(logged.join()).toContain("not edited");
   },
 );
 
-test("an abort while the living message is edited does not unsend the message", async () => {
-  await using desk = await conversation();
+test("an abort ends the edit of a living message, and fails nothing", async () => {
+  const logged: string[] = [];
+  await using desk = await conversation(testDeps({ logged }));
   desk.server.script("chat.update", "hang");
   const abort = new AbortController();
-  const sending = desk.notifier.send(desk.next(say("raised", "CRITICAL 1.24")), abort.signal);
-  await desk.server.untilRequests(3);
+  const decorating = desk.notifier.decorate?.(desk.next(say("raised", "CRITICAL 1.24")), abort.signal);
+  await desk.server.untilRequests(2);
   abort.abort();
-  expect((await sending)["ts"]).toBe("1760000000.000002");
+  await decorating;
+  expect(logged.join()).toContain("not edited");
 });
 
-test("the edits of a silent Slack end by themselves", async () => {
-  await using desk = await conversation(testDeps({ clock: hurried(50) }));
+test("the edits of a silent Slack are given up after the first, by themselves", async () => {
+  const logged: string[] = [];
+  await using desk = await conversation(testDeps({ logged, clock: hurried(50) }));
+  const [edit = expect.fail("nothing to edit")] = desk.next(resolved).edits;
   desk.server.script("chat.update", "hang");
-  expect(await desk.notifier.send(desk.next(say("raised", "CRITICAL 1.24")), SIGNAL)).toHaveProperty("ts");
+  await desk.notifier.decorate?.(desk.next(resolved, { edits: [edit, edit] }), SIGNAL);
+  expect(desk.server.requests).toHaveLength(2);
+  expect(logged.join()).toContain("within 5 s");
 });
 
-test("plain form has neither blocks nor metadata, and takes the blocks off a living message", async () => {
+test("plain form is the text alone, and takes the blocks off a living message", async () => {
   await using desk = await conversation();
-  await desk.notifier.send(desk.next(say("raised", "CRITICAL 1.24"), { plain: true }), SIGNAL);
-  expect(desk.server.requests[1]?.args).not.toHaveProperty("blocks");
-  expect(desk.server.requests[1]?.args).not.toHaveProperty("metadata");
-  expect(desk.server.posts.map(({ blocks }) => blocks)).toEqual([[], []]);
+  await desk.tell(say("raised", "CRITICAL 1.24"));
+  await desk.tell(say("raised", "CRITICAL 1.24"), { plain: true, attempt: 2 });
+  const [first = {}, plain] = desk.server.requests.filter(({ args }) => "thread_ts" in args).map(({ args }) => args);
+  const { blocks, metadata, ...text } = first;
+  expect({ blocks, metadata }).toEqual({ blocks: expect.any(Array), metadata: expect.any(Object) });
+  expect(plain).toEqual(text);
+  expect(desk.server.posts.map((post) => post.blocks.length > 0)).toEqual([false, true, false]);
 });
 
 test("a repeat says that it may be one, and carries the attempt beside the key", async () => {

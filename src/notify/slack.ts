@@ -24,7 +24,7 @@ const schema = z.strictObject({
 export type SlackSettings = z.output<typeof schema>;
 
 const ATTEMPT_MAX_MS = 15_000;
-const EDITS_MAX_MS = 5_000;
+const DECORATION_MAX_MS = 5_000; // for each living message
 
 function create(name: string, settings: SlackSettings, deps: NotifierDeps): Notifier {
   const { clock, log } = deps;
@@ -53,27 +53,30 @@ function create(name: string, settings: SlackSettings, deps: NotifierDeps): Noti
     return client.call("chat.update", { ...place, blocks: [], ...bodyOf(message, delivery) }, signal);
   }
 
-  /** The quiet way: the living messages and nothing else. Undefined when one cannot be edited: then it has to be said. */
+  /** The quiet way: the living messages and nothing else. Undefined unless all could be edited: then it has to be said. */
   async function editAll(delivery: Delivery, signal: AbortSignal): Promise<Receipt | undefined> {
-    let last: Place | undefined;
+    const edited: Place[] = [];
     for (const { of, message } of delivery.edits) {
       const place = placeOf(of);
-      if (place === undefined) return undefined;
+      if (place === undefined) continue;
       const outcome = await edit(place, message, delivery, signal);
-      if (!outcome.ok && isEditRefused(outcome.code)) return undefined;
-      if (!outcome.ok) throw refusal(outcome.code, outcome.retryAfterMs);
-      last = place;
+      if (outcome.ok) edited.push(place);
+      else if (!isEditRefused(outcome.code)) throw refusal(outcome.code, outcome.retryAfterMs);
     }
-    return last && { ...last };
+    const last = edited.at(-1);
+    return last && edited.length === delivery.edits.length ? { ...last } : undefined;
   }
 
-  /** The message is out: nothing that happens to its living messages may make it look unsent. */
+  /** The message is out: nothing that happens to its living messages may make it look unsent. Stops at the first silence. */
   async function decorate(delivery: Delivery, signal: AbortSignal): Promise<void> {
+    if (isQuiet(delivery)) return; // they were edited to deliver it
     try {
       for (const { of, message } of delivery.edits) {
         const place = placeOf(of);
         if (place === undefined) continue;
-        const outcome = await edit(place, message, delivery, signal);
+        const outcome = await within(DECORATION_MAX_MS, { clock, signal }, (limit) =>
+          edit(place, message, delivery, limit),
+        );
         if (!outcome.ok) log.debug({ notifier: name, key: of.key, code: outcome.code }, "living message not edited");
       }
     } catch (error) {
@@ -84,16 +87,12 @@ function create(name: string, settings: SlackSettings, deps: NotifierDeps): Noti
   return {
     name,
     recipients: [settings.channel],
-    async send(delivery, signal) {
-      const isQuiet = delivery.message.kind === "lowered";
-      const { receipt, isEdited } = await within(ATTEMPT_MAX_MS, { clock, signal }, async (limit) => {
-        const edited = isQuiet ? await editAll(delivery, limit) : undefined;
-        if (edited !== undefined) return { receipt: edited, isEdited: true };
-        return { receipt: await post(delivery, threadOf(delivery, settings.channel), limit), isEdited: false };
-      });
-      if (!isEdited) await within(EDITS_MAX_MS, { clock, signal }, (limit) => decorate(delivery, limit));
-      return receipt;
-    },
+    send: (delivery, signal) =>
+      within(ATTEMPT_MAX_MS, { clock, signal }, async (limit) => {
+        const edited = isQuiet(delivery) ? await editAll(delivery, limit) : undefined;
+        return edited ?? post(delivery, threadOf(delivery, settings.channel), limit);
+      }),
+    decorate,
     async verify(signal) {
       const outcome = await within(ATTEMPT_MAX_MS, { clock, signal }, (limit) => client.call("auth.test", {}, limit));
       if (!outcome.ok) throw refusal(outcome.code, outcome.retryAfterMs);
@@ -122,6 +121,9 @@ function placeOf({ receipt }: Earlier): Place | undefined {
   const { channel, ts } = receipt ?? {};
   return channel === undefined || ts === undefined ? undefined : { channel, ts };
 }
+
+/** Delivered by the edit of its living messages, with no post of its own. */
+const isQuiet = ({ message }: Delivery): boolean => message.kind === "lowered";
 
 const LOUD: ReadonlySet<Message["kind"]> = new Set(["opened", "raised", "resolved", "ended"]);
 

@@ -32,19 +32,20 @@ function replyFailure(reply: SmtpReply): NotifyError {
   const words = clip(clean(response), 200);
   if (responseCode < 500) return new NotifyError("not_sent", `the mail server asks to try later: ${words}`);
   if (code === "ETLS") return new NotifyError("refused", NO_STARTTLS);
+  // once DATA was asked for, channel, sender and recipient have passed: what follows ("looks like spam") is about this mail
+  if (command === "DATA") return refusedMail(words);
   if (code === "EAUTH" || [530, 534, 535, 538].includes(responseCode)) {
     return new NotifyError(
       "refused",
       `the mail server refuses user or password (${responseCode}): check the url in the config`,
     );
   }
-  const isOfMessage = code === "EMESSAGE" || command === "DATA" || command === "MAIL FROM";
-  if (isOfMessage && (responseCode === 552 || responseCode === 554)) {
-    return new NotifyError("payload", `the mail server refuses the mail: ${words}`);
-  }
+  if (command === "MAIL FROM" && (responseCode === 552 || responseCode === 554)) return refusedMail(words);
   const what = command === "RCPT TO" ? "the recipient" : command === "MAIL FROM" ? "the sender" : "the mail";
   return new NotifyError("refused", `the mail server refuses ${what}: ${words}`);
 }
+
+const refusedMail = (words: string) => new NotifyError("payload", `the mail server refuses the mail: ${words}`);
 
 function replyOf(error: unknown): SmtpReply | undefined {
   if (!(error instanceof Error)) return undefined;
