@@ -271,6 +271,16 @@ test("a check that finds the channel mended sends what waits at once", async () 
   expect(desk.deliveries.troubles()).toEqual([]);
 });
 
+test("a check that succeeds does not shorten a wait that the channel asked for", async () => {
+  const desk = open();
+  desk.first.outcome = fail("not_sent", 60 * S);
+  enqueue(desk, rowOf("a"));
+  await desk.clock.settle();
+  desk.deliveries.note("desk", undefined);
+  await desk.clock.advance(59 * S);
+  expect(keys(desk.first)).toEqual(named("a"));
+});
+
 test("a channel that fails is left alone as a whole, and begins again in order", async () => {
   const desk = open();
   desk.first.outcome = fail("not_sent");

@@ -169,9 +169,10 @@ function startWorker(
     notifier: notifier.name,
     trouble,
     note(refusal) {
+      const isMended = channel.refusal !== undefined && refusal === undefined;
       channel.refusal = refusal;
-      if (refusal !== undefined) return;
-      channel.notBeforeMs = 0; // it works: what waited for it need not wait longer
+      if (!isMended) return; // a wait that the other side asked for goes on
+      channel.notBeforeMs = 0;
       wake();
     },
     takes: (row) => row.notifier === notifier.name && row.recipient === recipient,

@@ -68,7 +68,7 @@ const STATUSES = "expected one of EXCESSIVE, NORMAL, MARGIN_CALL, PRE_LIQUIDATIO
 const BLOCKS = "stateDir, timezone, language, exchange, accounts, rules, watchdog, notifiers, routes, http";
 const PEM = "expected a PEM private key (-----BEGIN PRIVATE KEY-----, PKCS#8), Ed25519 or RSA, without passphrase";
 const RULES =
-  "cross-margin-level, cross-transfer-out, isolated-status, isolated-liquidation-distance, blind, config, position-gone, undelivered, test";
+  "cross-margin-level, cross-transfer-out, isolated-status, isolated-liquidation-distance, blind, config, position-gone, undelivered";
 
 // ---------------------------------------------------------------- the words, exactly
 
@@ -333,7 +333,7 @@ const rules: readonly Case[] = [
   e: 5
 `,
     lines: [
-      "6:3: rules.blind: margind uses this name itself, expected another than blind, config, position-gone, undelivered, test",
+      "6:3: rules.blind: margind uses this name itself, expected another than blind, config, position-gone, undelivered",
       "6:30: rules.blind.field: unknown word. Did you mean marginLevel?",
       "7:26: rules.a.field: the cross account has no liquidatePrice; isolated pairs have. Did you mean on: isolated?",
       "8:40: rules.b.below: tradeEnabled is true or false: expected is, not below",
@@ -472,7 +472,7 @@ routes:
       "4:3: notifiers.desk.token: missing, expected text",
       "4:3: notifiers.desk.channel: missing, expected text",
       `6:57: rules.mine.below.info: ${THRESHOLD}`,
-      "10:20: routes[1].match.rule: no rule has the name cross-margin-level, expected one of mine, blind, config, position-gone, undelivered, test",
+      "10:20: routes[1].match.rule: no rule has the name cross-margin-level, expected one of mine, blind, config, position-gone, undelivered",
     ],
   },
 ];
