@@ -4,7 +4,7 @@ import { createWarpClock } from "../../test/support/warp-clock.ts";
 import { createLane, type Start } from "./pace.ts";
 
 const never = new AbortController().signal;
-const GUARD_MS = 5;
+const GUARD_MS = 8;
 
 /** A lane of 500 ms whose sends are written at once and answered at once, and what started when. */
 function laneOf() {
@@ -59,7 +59,7 @@ test("counts from the write, not from the hand-over: a connection that takes 300
     starts.push(written(false));
   });
   const second = send();
-  clock.skip(505);
+  clock.skip(500 + GUARD_MS);
   await clock.sleep(1);
   expect(starts).toHaveLength(0); // nobody overtakes a request that is still connecting
   connected.resolve();
@@ -94,7 +94,7 @@ test("starts in the order of asking", async () => {
   );
   for (let i = 0; i < 3; i++) {
     await untilTrue(() => order.length === i + 1);
-    clock.skip(505);
+    clock.skip(500 + GUARD_MS);
   }
   await Promise.all(all);
   expect(order).toEqual([1, 2, 3]);
@@ -106,7 +106,7 @@ test("has at most four answers pending", async () => {
   const all = slow.map(({ promise }) => send(promise));
   for (let i = 1; i <= 4; i++) {
     await untilTrue(() => starts.length === i);
-    clock.skip(505);
+    clock.skip(500 + GUARD_MS);
   }
   await clock.sleep(2);
   expect(starts).toHaveLength(4);
@@ -152,6 +152,6 @@ test("lets go of a request that is stopped while it waits, and keeps the order o
   expect(starts).toHaveLength(0);
   pending.resolve();
   await first;
-  clock.skip(505);
+  clock.skip(500 + GUARD_MS);
   await third;
 });

@@ -23,9 +23,9 @@ export interface Start {
 
 /**
  * On top of the spacing, because two requests do not take equally long to arrive: a hiccup of this process or of the network
- * behind the first must not bring the second too near. 1 % of the cadence that 500 ms allow.
+ * behind the first must not bring the second too near. 1.6 % of the cadence that 500 ms allow.
  */
-const GUARD_MS = 5;
+const GUARD_MS = 8;
 /** The first request on a connection arrives later after its write than others: the other side has to take up the connection. */
 const FIRST_GUARD_MS = 25;
 const IN_FLIGHT_MAX = 4;

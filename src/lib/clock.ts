@@ -10,7 +10,10 @@ export const systemClock: Clock = {
   async sleep(ms, signal) {
     const dueMs = performance.now() + ms;
     for (let leftMs = ms; leftMs > 0; leftMs = dueMs - performance.now()) {
-      await timer(Math.min(Math.ceil(leftMs), TIMER_MAX_MS), signal);
+      // A timer counts whole milliseconds and rounds up: the last one is waited out in turns of the event loop.
+      if (leftMs >= 1) await timer(Math.min(Math.floor(leftMs), TIMER_MAX_MS), signal);
+      else await new Promise((resolve) => setImmediate(resolve));
+      signal?.throwIfAborted();
     }
     signal?.throwIfAborted();
   },
