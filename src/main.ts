@@ -50,6 +50,8 @@ export function program(): Command {
   return margind;
 }
 
+process.title = "margind"; // what ps and top show
+
 // A reader that goes away (a closed pipe, a log collector that died) must not end the watch.
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
 

@@ -25,7 +25,7 @@ export async function run(options: ConfigOption): Promise<void> {
   });
   log.info({ pid: process.pid }, summary(config));
   supervisor.ready(summary(config));
-  supervisor.watchdog(() => true, systemClock, stopping);
+  supervisor.watchdog(systemClock, stopping);
   const reason = await Promise.race([daemon.refused, aborted(stopping)]);
   supervisor.stopping();
   if (reason !== undefined) {

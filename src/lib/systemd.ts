@@ -7,8 +7,8 @@ import type { Log } from "./log.ts";
 export interface Systemd {
   ready(status: string): void;
   stopping(): void;
-  /** Feeds the watchdog at half its interval for as long as `isAlive` says so. */
-  watchdog(isAlive: () => boolean, clock: Clock, signal: AbortSignal): void;
+  /** Feeds the watchdog at half its interval: a process whose event loop hangs feeds nothing. */
+  watchdog(clock: Clock, signal: AbortSignal): void;
 }
 
 const PROGRAM = "systemd-notify";
@@ -18,18 +18,18 @@ export function systemd(env: Readonly<Record<string, string | undefined>>, log: 
   const say = (...words: string[]) => {
     if (!isUnder) return;
     execFile(PROGRAM, words, { timeout: 5000 }, (error) => {
-      if (error !== null) log.warn({ error }, "systemd-notify failed: systemd may take the daemon for hung");
+      if (error !== null) log.warn({ error }, "systemd could not be told (systemd-notify failed)");
     });
   };
   return {
     ready: (status) => say("--ready", `--status=${status}`),
     stopping: () => say("STOPPING=1"),
-    watchdog(isAlive, clock, signal) {
+    watchdog(clock, signal) {
       const intervalMs = Number(env["WATCHDOG_USEC"] ?? 0) / 1000;
       if (!isUnder || !(intervalMs > 0)) return;
       const feed = async () => {
         while (!signal.aborted) {
-          if (isAlive()) say("WATCHDOG=1");
+          say("WATCHDOG=1");
           await clock.sleep(intervalMs / 2, signal);
         }
       };
