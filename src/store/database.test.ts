@@ -12,6 +12,12 @@ const STAMP = "2020-03-12T23-05-04-000Z";
 
 const pragma = (db: DatabaseSync, name: string) => db.prepare(`PRAGMA ${name}`).get()?.[name];
 
+test("a folder that can never be made is refused at once", () => {
+  expect(() => makeStateDir("/proc/margind/state")).toThrow(
+    /the state in \/proc\/margind\/state: the folder cannot be created there/,
+  );
+});
+
 test("the journal is WAL and every commit is synced, on a new database and on one that is there", () => {
   using folder = tempFolder();
   for (const _ of ["new", "there"]) {

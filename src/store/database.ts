@@ -1,7 +1,7 @@
 // Opening the database: WAL, synchronous=FULL set and read back on every open (it is not kept in the file, and a Node linked to a
 // system SQLite may have another default), the schema brought up to date, damage found before anything is trusted.
 import { chmodSync, mkdirSync, renameSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { StoreError } from "../core/ports.ts";
 import { MIGRATIONS } from "./schema.ts";
@@ -51,11 +51,18 @@ export function openForReading(stateDir: string): DatabaseSync | undefined {
 /** Creates the folder, 0700, where needed. */
 export function makeStateDir(stateDir: string): void {
   try {
-    const created = mkdirSync(stateDir, { recursive: true, mode: 0o700 });
-    if (created !== undefined) chmodSync(stateDir, 0o700); // whatever the umask made of it
+    makeFolder(stateDir);
   } catch (error) {
     throw explain(error, stateDir);
   }
+}
+
+// One by one: Node's own recursive mkdir never returns where a folder cannot be made although its parent is there (/proc).
+function makeFolder(path: string): void {
+  if (statSync(path, { throwIfNoEntry: false }) !== undefined) return;
+  if (dirname(path) !== path) makeFolder(dirname(path));
+  mkdirSync(path, { mode: 0o700 });
+  chmodSync(path, 0o700); // whatever the umask made of it
 }
 
 function open(file: string): DatabaseSync {
@@ -145,6 +152,7 @@ function primaryCode(error: unknown): number | undefined {
 function systemReason(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const code = "code" in error && typeof error.code === "string" ? error.code : "";
+  if (code === "ENOENT" || code === "ENOTDIR") return "the folder cannot be created there";
   if (code === "EACCES" || code === "EPERM") return "no permission to create or write it";
   if (code === "EROFS") return "the file system is read-only";
   return code === "ENOSPC" ? "the disk is full" : error.message;
