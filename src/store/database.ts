@@ -59,7 +59,7 @@ export function makeStateDir(stateDir: string): void {
 
 // One by one: Node's own recursive mkdir never returns where a folder cannot be made although its parent is there (/proc).
 function makeFolder(path: string): void {
-  if (statSync(path, { throwIfNoEntry: false }) !== undefined) return;
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
   if (dirname(path) !== path) makeFolder(dirname(path));
   mkdirSync(path, { mode: 0o700 });
   chmodSync(path, 0o700); // whatever the umask made of it
@@ -153,6 +153,7 @@ function systemReason(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const code = "code" in error && typeof error.code === "string" ? error.code : "";
   if (code === "ENOENT" || code === "ENOTDIR") return "the folder cannot be created there";
+  if (code === "EEXIST") return "a file stands where the folder should be";
   if (code === "EACCES" || code === "EPERM") return "no permission to create or write it";
   if (code === "EROFS") return "the file system is read-only";
   return code === "ENOSPC" ? "the disk is full" : error.message;
