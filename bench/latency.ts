@@ -4,7 +4,7 @@
 // crossed the threshold: nine alerts a second. The bare poller does the same in the gaps between, so both meet the same machine.
 import { systemClock } from "../src/lib/clock.ts";
 import { atMost, type Figure, type Line } from "./figure.ts";
-import { accounts, benchRules, CROSS, type Desk, MAIN, mailTo, makeDesk, slackAt } from "./support/desk.ts";
+import { accounts, benchRules, CROSS, type Desk, mailTo, makeDesk, slackAt } from "./support/desk.ts";
 import { type Double, type OnMessage, startSlackDouble, startSmtpDouble } from "./support/doubles.ts";
 import { type BenchExchange, startBenchExchange } from "./support/exchange.ts";
 import type { Program } from "./support/process.ts";
@@ -180,7 +180,7 @@ function startMargind(
     watchdog: { staleAfter: "2d" },
     notifiers: { desk: medium.notifier(receiver.url) },
   };
-  return desk.margind(config, MAIN);
+  return desk.margind(config);
 }
 
 function startBare(

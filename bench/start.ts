@@ -1,12 +1,9 @@
 // What it costs to be there: the way from the start of the process to its first request, then the memory and the processor time of
 // two quiet minutes, from the sources (by type stripping) and from the built dist/ that packages and images carry.
-import { execFileSync } from "node:child_process";
-import { copyFileSync } from "node:fs";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { systemClock } from "../src/lib/clock.ts";
 import { atMost, type Figure, type Line } from "./figure.ts";
-import { accounts, benchRules, CACHE, CROSS, ISOLATED, MAIN, mailTo, makeDesk, slackAt } from "./support/desk.ts";
+import { built } from "./support/build.ts";
+import { accounts, benchRules, CROSS, ISOLATED, mailTo, makeDesk, slackAt } from "./support/desk.ts";
 import { startSlackDouble, startSmtpDouble } from "./support/doubles.ts";
 import { type BenchExchange, startBenchExchange } from "./support/exchange.ts";
 import type { Program } from "./support/process.ts";
@@ -17,7 +14,6 @@ const SETTLED_MS = 20_000;
 const MEASURED_MS = 100_000;
 /** One alert or its end so many polls: both notifiers have worked by then. */
 const POLLS_A_MESSAGE = 15;
-const ROOT = fileURLToPath(new URL("../", import.meta.url));
 
 export const start: Figure = { name: "start", seconds: 150, measure };
 
@@ -25,16 +21,8 @@ type Build = "src" | "dist";
 const BUILDS: readonly Build[] = ["src", "dist"];
 
 async function measure(): Promise<readonly Line[]> {
-  const mains: Readonly<Record<Build, string>> = { src: MAIN, dist: build() };
+  const mains: Readonly<Record<Build, string>> = { src: "../src/main.ts", dist: built().main };
   return [...(await starts(mains)), ...(await steady(mains))];
-}
-
-/** The published form, beside a package.json as in a package. */
-function build(): string {
-  copyFileSync(join(ROOT, "package.json"), join(CACHE, "package.json"));
-  const compiler = join(ROOT, "node_modules/.bin/tsc");
-  execFileSync(compiler, ["-p", "tsconfig.build.json", "--outDir", join(CACHE, "dist")], { cwd: ROOT });
-  return join(CACHE, "dist/main.js");
 }
 
 // ---------------------------------------------------------------- start → first request

@@ -63,7 +63,6 @@ export class LockedError extends Error {
 }
 
 const STOP_GRACE_MS = 3000;
-const KEYS_REFUSED = "Binance refuses every API key: see the messages above. Nothing can be watched.";
 
 /** Throws LockedError or StoreError when it cannot start; whatever the network does, it starts. */
 export async function startDaemon(config: Config, world: World): Promise<Daemon> {
@@ -93,14 +92,14 @@ export async function startDaemon(config: Config, world: World): Promise<Daemon>
   const locale: Locale = { timezone: config.timezone, language: config.language };
   const muted = () => mutedBy(deliveries);
   const shared = { ledger, book, clock, locale, deliver: deliveries.add, muted };
-  const watches = config.accounts.map((account) => watchOf(account, binance.exchange(account), shared));
+  const watches = config.accounts.map((account) => watchOf(account, binance.exchange(account), shared, log));
   deliveries.add(sayOrphans(config.accounts, ledger, book, clock.wallMs(), locale));
 
   const refused = Promise.withResolvers<string>();
   for (const watch of watches) {
     const run = async () => {
       watch.note(await runCycle(watch.parts, stopping.signal));
-      if (watches.every(({ isRefused }) => isRefused())) refused.resolve(KEYS_REFUSED);
+      if (watches.every(({ isRefused }) => isRefused())) refused.resolve(keysRefused(watches));
     };
     const schedule = startSchedule({ name: watch.account.name, expression: watch.account.poll, log, run });
     stack.defer(() => schedule.stop());
@@ -214,6 +213,11 @@ function troubleOf(config: Config, ledger: Ledger, deliveries: Deliveries): stri
   if (ledger.storeFailingSinceMs() !== undefined) return "the state cannot be written";
   const [stuck] = deliveries.troubles();
   return stuck === undefined ? undefined : `notifier ${stuck.notifier} cannot deliver`;
+}
+
+function keysRefused(watches: readonly Watch[]): string {
+  const reasons = watches.map(({ account, refusal }) => `${account.name}: ${refusal() ?? "refused"}`);
+  return `Binance refuses every API key, so nothing can be watched (${reasons.join("; ")}). Mend the keys in the configuration, or their permissions and address lists at Binance.`;
 }
 
 /** Nothing in the background may fail unseen: an unforeseen error ends the process, and its supervisor starts it anew. */

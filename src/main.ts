@@ -1,15 +1,16 @@
 #!/usr/bin/env node
 // The process's edge: arguments, exit codes, and no stack trace for mistakes that a user can mend. Commands are loaded when they
-// are called, so that none pays for another.
+// are called, so that none pays for another; only the options of simulate, which come with their checks, are read at every start.
 import { Command, CommanderError } from "commander";
 import { CommandError, type ConfigOption, EXIT, withConfigOption } from "./cli/context.ts";
+import { addSimulate } from "./cli/simulate.ts";
 import { version } from "./lib/version.ts";
 
 interface JsonOption extends ConfigOption {
   readonly json?: boolean;
 }
 
-export function program(): Command {
+function program(): Command {
   const margind = new Command("margind")
     .description("Watches Binance margin accounts and alerts on Slack and by e-mail before they are liquidated.")
     .version(version, "-V, --version")
@@ -47,6 +48,7 @@ export function program(): Command {
     .description("replay the crash of March 2020 through the whole program, in about 40 seconds")
     .action(async () => (await import("./cli/demo.ts")).demo());
 
+  addSimulate(margind);
   return margind;
 }
 
@@ -56,10 +58,7 @@ process.title = "margind"; // what ps and top show
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
 
 try {
-  const { addSimulate } = await import("./cli/simulate.ts");
-  const margind = program();
-  addSimulate(margind);
-  await margind.parseAsync();
+  await program().parseAsync();
 } catch (error) {
   process.exitCode = explain(error);
 }

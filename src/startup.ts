@@ -1,5 +1,6 @@
 // What is checked when the daemon starts. Whatever the network does, it starts and says loudly what does not work; it only gives
 // up when nobody could ever be told (every notifier refused for good) or nothing ever be seen (every key refused for good).
+import { refusesKey } from "./core/failure.ts";
 import { type Clock, type Notifier, NotifyError, type ReadResult } from "./core/ports.ts";
 import type { Deliveries } from "./deliver.ts";
 import type { Log } from "./lib/log.ts";
@@ -69,5 +70,5 @@ async function verify(
 
 /** A key that will not be accepted until somebody mends it. */
 export function isKeyRefusal(result: ReadResult): boolean {
-  return !result.ok && (result.failure.code === "rejected_key" || result.failure.code === "bad_signature");
+  return !result.ok && refusesKey(result.failure);
 }

@@ -10,6 +10,7 @@ import type { AlertId, Exchange, OutboxRow, ReadResult, Source, Subject } from "
 import { OWN_RULES } from "./core/rules/types.ts";
 import type { CycleParts } from "./cycle.ts";
 import type { Ledger } from "./ledger.ts";
+import type { Log } from "./lib/log.ts";
 import { isKeyRefusal } from "./startup.ts";
 
 /** What the config says of an account, as far as the watch is concerned. */
@@ -28,11 +29,13 @@ export interface Watch {
   note(results: readonly ReadResult[]): void;
   /** Resolves after the first poll. */
   readonly polled: Promise<void>;
+  /** What the last poll's refusal said. */
+  refusal(): string | undefined;
   /** Blind because the key is refused, and never saw anything since the start. */
   isRefused(): boolean;
 }
 
-export function watchOf(account: WatchedAccount, exchange: Exchange, shared: Shared): Watch {
+export function watchOf(account: WatchedAccount, exchange: Exchange, shared: Shared, log: Log): Watch {
   const sources: readonly Source[] = [
     ...(account.cross ? ["cross" as const] : []),
     ...(account.isolated === "none" ? [] : ["isolated" as const]),
@@ -53,16 +56,29 @@ export function watchOf(account: WatchedAccount, exchange: Exchange, shared: Sha
     polled: polled.promise,
     note(results) {
       if (results.length === 0) return; // everything was still being read
-      last = results;
+      if (!hasSeen && results.some(({ ok }) => ok)) log.info({ account: account.name }, "the first valid answer");
       hasSeen ||= results.some(({ ok }) => ok);
+      const [now, before] = [failureIn(results), failureIn(last)];
+      if (now !== undefined && now !== before) log.warn({ account: account.name }, `a poll failed: ${now}`);
+      if (now === undefined && before !== undefined) log.info({ account: account.name }, "polls succeed again");
+      last = results;
       polled.resolve();
     },
+    refusal: () => failureIn(last),
     isRefused: () =>
       !hasSeen &&
       last.length > 0 &&
       last.every(isKeyRefusal) &&
       severityOf(ledger.states, account.name, "feed") !== null,
   };
+}
+
+/** The first failure of a poll, for the log. */
+function failureIn(results: readonly ReadResult[]): string | undefined {
+  for (const result of results) {
+    if (!result.ok) return `${result.failure.code}: ${result.failure.detail}`;
+  }
+  return undefined;
 }
 
 /** Alerts whose rule, account or subject is no longer watched end as such, and people are told. */

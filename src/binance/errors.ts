@@ -2,6 +2,7 @@
 // exchange's own error number decides, before the HTTP status, and an unknown number is Binance's trouble, never a crash.
 // Numbers and meanings: https://developers.binance.com/docs/margin_trading/error-code
 import type { Failure } from "../core/ports.ts";
+import { networkProblem } from "../lib/network.ts";
 
 /**
  * May the same read be asked again inside its poll?
@@ -112,45 +113,9 @@ export const timedOut = (timeoutMs: number): ExchangeError =>
 export const stopped = (): ExchangeError =>
   new ExchangeError({ code: "timeout", detail: "the poll was stopped before the answer came" });
 
-const CERTIFICATE: Readonly<Record<string, string>> = {
-  CERT_HAS_EXPIRED: "it has expired",
-  CERT_NOT_YET_VALID: "it is not valid yet; is this machine's clock right?",
-  CERT_REVOKED: "it was revoked",
-  DEPTH_ZERO_SELF_SIGNED_CERT: "it is self-signed",
-  SELF_SIGNED_CERT_IN_CHAIN: "a self-signed certificate in its chain",
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "its issuer is unknown",
-  UNABLE_TO_GET_ISSUER_CERT: "its issuer is unknown",
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "its issuer is unknown",
-  ERR_TLS_CERT_ALTNAME_INVALID: "it is for another host",
-};
-
-const NETWORK: Readonly<Record<string, string>> = {
-  ECONNREFUSED: "connection refused",
-  ECONNRESET: "connection reset",
-  EPIPE: "connection reset",
-  UND_ERR_SOCKET: "connection closed by the other side",
-  ETIMEDOUT: "no connection, timed out",
-  UND_ERR_CONNECT_TIMEOUT: "no connection, timed out",
-  ENOTFOUND: "name not found, DNS",
-  EAI_AGAIN: "DNS does not answer",
-  EHOSTUNREACH: "no route to the host",
-  ENETUNREACH: "no network",
-  ENETDOWN: "no network",
-  EMFILE: "this machine is out of file handles",
-  ENFILE: "this machine is out of file handles",
-};
-
-const NOT_HTTP = /^(HPE_.*|HTTPParserError|UND_ERR_HEADERS_OVERFLOW)$/;
-
 /** A failure of connection, TLS or HTTP framing. A wrong certificate will not be right a second later. */
 export function networkError(error: Error): ExchangeError {
-  const code = codeOf(error);
-  const flaw = CERTIFICATE[code];
-  if (flaw !== undefined) return new ExchangeError({ code: "unreachable", detail: `TLS certificate: ${flaw}` });
-  if (NOT_HTTP.test(code)) return badResponse("not HTTP");
-  const isTls = code === "EPROTO" || code.startsWith("ERR_SSL") || code.startsWith("ERR_TLS");
-  const detail = NETWORK[code] ?? (isTls ? `TLS handshake failed, ${code}` : `network error ${code}`);
-  return new ExchangeError({ code: "unreachable", detail }, "soon");
+  const { kind, words } = networkProblem(error);
+  if (kind === "not_http") return badResponse(words);
+  return new ExchangeError({ code: "unreachable", detail: words }, kind === "certificate" ? "no" : "soon");
 }
-
-const codeOf = (error: Error): string => ("code" in error && typeof error.code === "string" ? error.code : error.name);

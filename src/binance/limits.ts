@@ -1,5 +1,6 @@
 // Reads from an answer that the exchange wants silence, and for how long. Pure. Source for the rules:
 // https://developers.binance.com/docs/margin_trading/general-info (429, 418, Retry-After) and the text of error -1003.
+import { retryAfterMs } from "../lib/retry-after.ts";
 import type { Complaint } from "./errors.ts";
 import { type Headers, headerText } from "./request.ts";
 
@@ -22,7 +23,7 @@ export function stopIn(
 ): Stop | undefined {
   const isTooMany = complaint?.code === TOO_MANY_REQUESTS;
   const bannedUntilMs = isTooMany ? Number(BANNED_UNTIL.exec(complaint.msg)?.[1] ?? 0) : 0;
-  const afterMs = retryAfterMs(headers, serverNowMs);
+  const afterMs = retryAfterMs(headerText(headers, "retry-after"), serverNowMs, headerText(headers, "date"));
   const detail = isTooMany && status < 400 ? `error ${TOO_MANY_REQUESTS}` : `HTTP ${status}`;
   if (status === 418 || bannedUntilMs > 0) {
     const askedMs = Math.max(afterMs ?? 0, bannedUntilMs - serverNowMs);
@@ -33,22 +34,4 @@ export function stopIn(
     return { kind: "firewall", detail: `${detail} of its firewall`, askedMs: afterMs };
   }
   return undefined;
-}
-
-// Date.parse takes much more than the one form of HTTP ("-1" is a year), so the form is checked before.
-const HTTP_DATE = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/;
-
-/** Retry-After: whole seconds or an HTTP date, measured by the answer's own Date where it has one. Undefined for anything else. */
-export function retryAfterMs(headers: Headers, serverNowMs: number): number | undefined {
-  const text = headerText(headers, "retry-after").trim();
-  if (/^\d{1,10}$/.test(text)) return Number(text) * 1000;
-  const untilMs = httpDateMs(text);
-  if (untilMs === undefined) return undefined;
-  const leftMs = untilMs - (httpDateMs(headerText(headers, "date")) ?? serverNowMs);
-  return leftMs >= 0 ? leftMs : undefined;
-}
-
-function httpDateMs(text: string): number | undefined {
-  const ms = HTTP_DATE.test(text) ? Date.parse(text) : Number.NaN;
-  return Number.isNaN(ms) ? undefined : ms;
 }

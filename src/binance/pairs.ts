@@ -1,11 +1,11 @@
 // Reads the isolated pairs of one account: all of them in one request, or a list in batches of five. The one thing to know: one
 // wrong symbol makes the exchange refuse its whole batch, so such a batch is asked again symbol by symbol and the wrong one left out.
+import { refusesKey } from "../core/failure.ts";
 import type { IsolatedAnswer, PairAnswer } from "../core/ports.ts";
 import type { Asker } from "./ask.ts";
 import type { Shared } from "./call.ts";
 import { ExchangeError, hasCode, isUnknownPair, NO_ISOLATED_ACCOUNT } from "./errors.ts";
 import { parsePairs } from "./parse.ts";
-import { isRefusal } from "./refusal.ts";
 
 export interface PairsRead extends Pick<IsolatedAnswer, "pairs" | "unread"> {
   /** The age of its oldest part. */
@@ -78,7 +78,7 @@ function listedPairs(symbols: readonly string[], options: PairsOptions): PairsRe
       pairs.forEach(learn);
       return pairs;
     } catch (error) {
-      if (!(error instanceof ExchangeError) || isRefusal(error.failure)) throw error;
+      if (!(error instanceof ExchangeError) || refusesKey(error.failure)) throw error;
       if (pause.current() !== undefined || signal.aborted) throw error;
       if (error.failure.code !== "rate_limited") wasAsked(batch); // else the budget is used, and no request was sent
       return error;

@@ -1,6 +1,7 @@
 // Answers of the exchange, unknown → typed. The one thing to know: the good path only looks at each field once and keeps no books,
 // because hundreds of pairs come every few seconds; only when something did not read, a second and slow look says what and why.
 import { parseDecimal } from "../core/decimal.ts";
+import { owes } from "../core/observe.ts";
 import type { AssetBalance, Bars, CrossAnswer, PairAnswer, PairLeg } from "../core/ports.ts";
 import { badResponse } from "./errors.ts";
 import { crossProblems, pairProblems, shapeError } from "./problems.ts";
@@ -105,7 +106,6 @@ function leg(row: unknown): PairLeg | undefined {
   return { asset, free, locked, borrowed, interest, totalAsset: parseDecimal(row.totalAsset) };
 }
 
-const owes = ({ borrowed, interest }: AssetBalance): boolean => borrowed > 0 || interest > 0;
 const isFlagOrAbsent = (value: unknown): boolean => value === undefined || typeof value === "boolean";
 
 function isComplete(fields: Readonly<Record<string, unknown>>): boolean {

@@ -42,12 +42,12 @@ export function readsOf({ name, cross, isolated }: ReadsConfig, asker: Asker, sh
 function crossReading(asker: Asker, clock: Clock): (signal: AbortSignal) => Promise<Reading> {
   let wasOpened = false;
   let absences = 0;
-  let recheckAtMs = Number.NEGATIVE_INFINITY;
+  let recheckMonoMs = Number.NEGATIVE_INFINITY;
   // Stamped with now even when remembered: nothing about an account that was never there can be out of date.
   const noAccount = (): Reading => ({ answer: NO_CROSS_ANSWER, atMs: clock.wallMs() });
   return async (signal) => {
     // Never for an account that was seen: it does not go away, so it may be back with its debt at the next poll.
-    if (!wasOpened && clock.monoMs() < recheckAtMs) return noAccount();
+    if (!wasOpened && clock.monoMs() < recheckMonoMs) return noAccount();
     try {
       const answer = parseCross(await asker.ask(CROSS_PATH, [], signal));
       wasOpened ||= answer.opened;
@@ -55,7 +55,7 @@ function crossReading(asker: Asker, clock: Clock): (signal: AbortSignal) => Prom
     } catch (error) {
       if (!hasCode(error, NO_CROSS_ACCOUNT)) throw error;
       absences++;
-      recheckAtMs = clock.monoMs() + stepMs(NEVER_OPENED, absences);
+      recheckMonoMs = clock.monoMs() + stepMs(NEVER_OPENED, absences);
       return noAccount();
     }
   };

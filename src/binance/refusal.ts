@@ -1,5 +1,6 @@
 // A key or signature that the exchange refuses does not get better by asking every few seconds: after two refusals in a row the
 // exchange is asked once a minute, and in between every poll gets the same failure without a request. Clears itself.
+import { refusesKey } from "../core/failure.ts";
 import type { Clock, Failure } from "../core/ports.ts";
 
 export interface Refusal {
@@ -12,22 +13,19 @@ export interface Refusal {
 const IN_A_ROW = 2;
 const PROBE_EVERY_MS = 60_000;
 
-/** The exchange refuses this key, whatever it asks for. */
-export const isRefusal = ({ code }: Failure): boolean => code === "rejected_key" || code === "bad_signature";
-
 export function createRefusal(clock: Clock): Refusal {
   let last: Failure | undefined;
   let count = 0;
-  let probeAtMs = 0;
+  let probeMonoMs = 0;
   return {
     current() {
-      if (count < IN_A_ROW || clock.monoMs() >= probeAtMs) return undefined;
+      if (count < IN_A_ROW || clock.monoMs() >= probeMonoMs) return undefined;
       return last;
     },
     note(failure) {
-      count = failure !== undefined && isRefusal(failure) ? count + 1 : 0;
+      count = failure !== undefined && refusesKey(failure) ? count + 1 : 0;
       last = failure;
-      probeAtMs = clock.monoMs() + PROBE_EVERY_MS;
+      probeMonoMs = clock.monoMs() + PROBE_EVERY_MS;
     },
   };
 }

@@ -18,6 +18,7 @@ export function describe(config: Config, nowMs: number): string[] {
   return [
     `${config.file} is good.`,
     ...config.warnings.map((warning) => `! ${warning}`),
+    ...unwatched(config).map((text) => `! ${text}`),
     "",
     ...config.accounts.flatMap((account) => accountLines(account, config, nowMs)),
     "",
@@ -32,7 +33,21 @@ export function describe(config: Config, nowMs: number): string[] {
       ? "No heartbeat: nobody will notice when this machine dies. See watchdog.heartbeat."
       : `Heartbeat every ${duration(config.watchdog.heartbeat.everyMs, "en")}.`,
     `State in ${config.stateDir}.`,
+    "Keys and channels were not tried: margind test-notify tries the channels, the first poll of run the keys.",
   ];
+}
+
+/** A `rules:` block replaces the built-in set: what it leaves out nobody watches. */
+function unwatched({ accounts, rules }: Config): string[] {
+  const isRead = {
+    cross: accounts.some(({ cross }) => cross),
+    isolated: accounts.some(({ isolated }) => isolated !== "none"),
+  };
+  const kinds = (["cross", "isolated"] as const).filter((kind) => isRead[kind] && !rules.some(({ on }) => on === kind));
+  return kinds.map(
+    (kind) =>
+      `no rule watches ${kind === "cross" ? "the cross account" : "isolated pairs"}: your rules replace the built-in ones`,
+  );
 }
 
 function accountLines({ name, cross, isolated, poll }: AccountConfig, { timezone }: Config, nowMs: number): string[] {

@@ -62,6 +62,7 @@ function openExchange(path: BarsPath, simNowMs: () => number): Promise<Simulator
     monoMs: systemClock.monoMs,
     actions: demoActions(KEY.apiKey),
     bookAtMs: path.startMs,
+    onEvent: ({ atMs, text }) => process.stdout.write(`· ${demoTime(atMs)}  ${text}\n\n`),
   });
 }
 
@@ -182,11 +183,12 @@ Below is what a person would have received, with the simulated time (UTC).${also
 `;
 }
 
+const demoTime = (atMs: number): string => clockTime(atMs, 0, { timezone: "UTC", language: "en" });
+
 /** One quiet line a day, so that nobody thinks it hangs while nothing is wrong. */
 function dayLine(nowMs: number, price: number | undefined, { known }: Snapshot): string {
   const levels = known.map(({ subject, level: value }) => `${subject} ${value === null ? "?" : level(value)}`);
-  const time = clockTime(nowMs, 0, { timezone: "UTC", language: "en" });
-  return `· ${time}  Bitcoin ${Math.round(price ?? 0)} USDT, margin levels: ${levels.join(", ")}\n\n`;
+  return `· ${demoTime(nowMs)}  Bitcoin ${Math.round(price ?? 0)} USDT, margin levels: ${levels.join(", ")}\n\n`;
 }
 
 /** Counts what happens, for the summary. */
@@ -213,12 +215,15 @@ function createTally() {
       return `Six days in short: ${count(polls, "poll")}, ${count(opened, "alert")} opened, ${resolved} resolved, deliveries: ${sent || "none"}${
         undelivered > 0 ? ` (${undelivered} not delivered)` : ""
       }.
-Least spacing of two requests of the key: ${ms(leastGapMs)} as sent, ${ms(leastAtExchangeMs)} as the exchange saw it (500 ms is the limit).
-Next: copy config.example.yaml to margind.yaml, fill it in, and run: npm run -s margind -- check
+Least spacing of two requests of the key: ${ms(leastGapMs)} as sent, ${ms(leastAtExchangeMs)} as they arrived (500 ms is the limit; a busy machine shifts arrivals by a few).
+Next: write a margind.yaml (the README has the smallest one) and run ${isFromClone ? "npm run -s margind -- check" : "margind check"}.
 `;
     },
   };
 }
+
+/** npm names the script that it runs; who installed the package calls margind itself. */
+const isFromClone = process.env["npm_lifecycle_event"] !== undefined;
 
 const ms = (value: number): string => (Number.isFinite(value) ? `${Math.floor(value)} ms` : "none");
 

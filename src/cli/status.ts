@@ -11,7 +11,7 @@ import { systemClock } from "../lib/clock.ts";
 import { type Holder, lockHolder } from "../store/lock.ts";
 import { openStoreForReading } from "../store/sqlite.ts";
 import { CommandError, type ConfigOption, configFile } from "./context.ts";
-import { ageOf } from "./text.ts";
+import { ageOf, count } from "./text.ts";
 
 /** What `margind status --json` prints. Times are ISO 8601, ages in ms. */
 export interface Status {
@@ -142,8 +142,7 @@ function problemsOf(
       problems.push(`the data of ${account} is ${duration(dataAgeMs, "en")} old`);
   }
   const stuck = undelivered.filter(({ waitingMs }) => waitingMs > STUCK_MS).length;
-  if (stuck > 0)
-    problems.push(`${stuck} ${stuck === 1 ? "message waits" : "messages wait"} undelivered for over two minutes`);
+  if (stuck > 0) problems.push(`${count(stuck, "message waits", "messages wait")} undelivered for over two minutes`);
   return problems;
 }
 
@@ -174,13 +173,13 @@ function text(found: Status, nowMs: number): string {
 
 function accountLines({ account, dataAgeMs, positions, pairs, trouble }: AccountStatus): string[] {
   const age = dataAgeMs === null ? "never seen" : `data ${duration(dataAgeMs, "en")} old`;
-  const title = `${account}: ${age}${pairs > 0 ? `, ${pairs} isolated ${pairs === 1 ? "pair" : "pairs"}` : ""}${trouble === null ? "" : `, last read failed: ${trouble}`}`;
+  const title = `${account}: ${age}${pairs > 0 ? `, ${count(pairs, "isolated pair")}` : ""}${trouble === null ? "" : `, last read failed: ${trouble}`}`;
   const rows = positions.map(({ subject, marginLevel, marginLevelStatus, liquidationDistancePct }) => {
     const shown = marginLevel === null ? "-" : level(marginLevel);
     const away = liquidationDistancePct === null ? "" : `liquidation ${percent(liquidationDistancePct)} % away`;
     return `  ${subject.padEnd(20)} level ${shown.padEnd(8)} ${(marginLevelStatus ?? "").padEnd(18)} ${away}`.trimEnd();
   });
-  return [title, ...(rows.length === 0 ? ["  no debt"] : rows)];
+  return [title, ...(rows.length === 0 ? [dataAgeMs === null ? "  nothing known" : "  no debt"] : rows)];
 }
 
 function alertLine({ account, subject, rule, phase, severity, since, ref }: AlertStatus, nowMs: number): string {
@@ -189,7 +188,7 @@ function alertLine({ account, subject, rule, phase, severity, since, ref }: Aler
 }
 
 function undeliveredLine({ notifier, recipient, title, waitingMs, attempts, error }: UndeliveredStatus): string {
-  const tries = attempts === 0 ? "not tried yet" : `${attempts} ${attempts === 1 ? "try" : "tries"}`;
+  const tries = attempts === 0 ? "not tried yet" : count(attempts, "try", "tries");
   return `  ${notifier} → ${recipient}: waiting ${duration(waitingMs, "en")}, ${tries}${error === null ? "" : `: ${error}`}\n    ${title}`;
 }
 

@@ -7,6 +7,6 @@ export function ageOf(since: string, nowMs: number): string {
 }
 
 /** "1 rule", "2 rules". */
-export function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? "" : "s"}`;
+export function count(number: number, noun: string, nouns = `${noun}s`): string {
+  return `${number} ${number === 1 ? noun : nouns}`;
 }

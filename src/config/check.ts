@@ -4,7 +4,7 @@
 import { builtinRules } from "../core/rules/builtin.ts";
 import { OWN_RULES } from "../core/rules/types.ts";
 import { durationText } from "../lib/duration.ts";
-import { isLoopback } from "../lib/zod.ts";
+import { isLoopback } from "../lib/loopback.ts";
 import { cronMistake, longestGapMs } from "./cron.ts";
 import { checkRule } from "./ladder.ts";
 import { didYouMean } from "./nearest.ts";

@@ -1,4 +1,5 @@
 // The configuration as the program uses it: parsed, complete (every default filled in) and frozen. load.ts makes it.
+import type { Language } from "../core/format.ts";
 import type { Route, RuleConfig } from "../core/rules/types.ts";
 import type { Secret } from "../lib/secret.ts";
 
@@ -34,7 +35,7 @@ export interface Config {
   /** Absolute; a relative one in the file is relative to the file's folder. */
   readonly stateDir: string;
   readonly timezone: string;
-  readonly language: "en" | "zh-CN";
+  readonly language: Language;
   readonly exchange: ExchangeConfig;
   readonly accounts: readonly AccountConfig[];
   readonly rules: readonly RuleConfig[];

@@ -1,11 +1,12 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
+import { tempFolder } from "../../test/support/folder.ts";
 import { interpolate } from "./interpolate.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "margind-"));
-afterAll(() => rmSync(folder, { recursive: true }));
+const temp = tempFolder();
+afterAll(() => temp[Symbol.dispose]());
+const folder = temp.path;
 writeFileSync(join(folder, "unix"), "secret\n");
 writeFileSync(join(folder, "windows"), "secret\r\n");
 writeFileSync(join(folder, "pem"), "-----BEGIN\nMIIE\n-----END\n\n");

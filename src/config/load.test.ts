@@ -1,10 +1,10 @@
 // Files that are taken, and what becomes of them. What is refused, and in which words, is in refuse.test.ts.
 import { generateKeyPairSync } from "node:crypto";
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { z } from "zod";
+import { tempFolder } from "../../test/support/folder.ts";
 import { builtinRules } from "../core/rules/builtin.ts";
 import { Secret } from "../lib/secret.ts";
 import { duration, httpUrl, number, secretText } from "../lib/zod.ts";
@@ -12,8 +12,9 @@ import type { Config } from "./config.ts";
 import { ConfigError, loadConfig, stateDirOf } from "./load.ts";
 
 const EXAMPLE = resolve(import.meta.dirname, "../../config.example.yaml");
-const folder = mkdtempSync(join(tmpdir(), "margind-"));
-afterAll(() => rmSync(folder, { recursive: true }));
+const temp = tempFolder();
+afterAll(() => temp[Symbol.dispose]());
+const folder = temp.path;
 
 const notifierSchemas = {
   slack: z.strictObject({

@@ -1,17 +1,18 @@
 // Files that are refused: the exact lines that a user reads, and that none of them ever holds a secret.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { inspect } from "node:util";
 import fc from "fast-check";
 import { afterAll, expect, test } from "vitest";
 import { stringify } from "yaml";
 import { z } from "zod";
+import { tempFolder } from "../../test/support/folder.ts";
 import { httpUrl, secretText } from "../lib/zod.ts";
 import { ConfigError, loadConfig } from "./load.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "margind-"));
-afterAll(() => rmSync(folder, { recursive: true }));
+const temp = tempFolder();
+afterAll(() => temp[Symbol.dispose]());
+const folder = temp.path;
 
 const notifierSchemas = {
   slack: z.strictObject({

@@ -3,6 +3,7 @@
 // The texts must not repeat the value that they refuse: it may be a secret.
 import { createPrivateKey } from "node:crypto";
 import { z } from "zod";
+import { LANGUAGES } from "../core/format.ts";
 import { type BarName, SEVERITIES } from "../core/ports.ts";
 import { FIELDS } from "../core/rules/fields.ts";
 import type { Threshold } from "../core/rules/types.ts";
@@ -213,7 +214,7 @@ export const fileSchema = z.strictObject({
     .refine(isTimeZone, "unknown time zone, expected an IANA name such as UTC, Europe/Berlin or Asia/Shanghai")
     .describe("Time zone of the times in messages, an IANA name. Polls run in UTC.")
     .prefault("UTC"),
-  language: z.enum(["en", "zh-CN"]).describe("Language of the alerts.").prefault("en"),
+  language: z.enum(LANGUAGES).describe("Language of the alerts.").prefault("en"),
   exchange: exchange.nullish().describe("How requests to the exchange are made."),
   accounts: z
     .record(name, account)

@@ -1,6 +1,7 @@
 // Numbers, times and durations as people say them. Pure: Intl only.
 
-export type Language = "en" | "zh-CN";
+export const LANGUAGES = ["en", "zh-CN"] as const;
+export type Language = (typeof LANGUAGES)[number];
 
 /** How times are shown: IANA zone and language of the config. */
 export interface Locale {

@@ -122,7 +122,8 @@ export const heldOf = (balance: AssetBalance): number => balance.free + balance.
 export const isLong = (base: PairLeg, quote: PairLeg): boolean =>
   heldOf(base) * debtOf(quote) >= heldOf(quote) * debtOf(base);
 
-const owes = (balance: AssetBalance): boolean => balance.borrowed > 0 || balance.interest > 0;
+/** Owes anything at all. */
+export const owes = (balance: AssetBalance): boolean => balance.borrowed > 0 || balance.interest > 0;
 
 function observePair(pair: PairAnswer, asked: IsolatedAnswer["asked"], context: Context): Observation {
   const subject: Subject = `isolated ${pair.symbol}`;

@@ -47,6 +47,21 @@ test.each([
     status: 421,
     says: "host",
   },
+  {
+    name: "takes loopback by name and port",
+    options: {},
+    headers: { host: "localhost:9464" },
+    status: 200,
+    says: "ok",
+  },
+  { name: "takes loopback in IPv6", options: {}, headers: { host: "[::1]:9464" }, status: 200, says: "ok" },
+  {
+    name: "refuses a name that only begins like loopback",
+    options: {},
+    headers: { host: "127.0.0.1.evil.example:9464" },
+    status: 421,
+    says: "host",
+  },
   { name: "refuses without the token", options: { token }, headers: {}, status: 401, says: "Bearer" },
   {
     name: "refuses a wrong token",

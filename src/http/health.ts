@@ -2,6 +2,7 @@
 // default; anything else needs the token. Checks Host, so that a web page cannot reach it through a name that it controls.
 import { createHash, timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { isLoopback } from "../lib/loopback.ts";
 import type { Secret } from "../lib/secret.ts";
 
 export interface HealthOptions {
@@ -54,12 +55,9 @@ function verdict({ headers, method, url }: IncomingMessage, { host, token, troub
   return problem === undefined ? [200, { ok: true }] : [503, { ok: false, problem }];
 }
 
-const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/;
-
 /** With a token any name will do: a page that guesses the name still lacks the token. */
 function isOurHost(header: string | undefined, host: string): boolean {
-  const isLoopback = host === "localhost" || host === "::1" || host.startsWith("127.");
-  return !isLoopback || LOOPBACK.test(header ?? "");
+  return !isLoopback(host) || isLoopback((header ?? "").replace(/:\d+$/, ""));
 }
 
 function isToken(header: string | undefined, token: Secret): boolean {

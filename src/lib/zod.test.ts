@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { z } from "zod";
 import { Secret } from "./secret.ts";
-import { duration, flag, httpUrl, isLoopback, number, secretText, secretUrl } from "./zod.ts";
+import { duration, flag, httpUrl, number, secretText, secretUrl } from "./zod.ts";
 
 /** What the schema makes of the value: the value, or its first complaint. */
 function outcome(schema: z.ZodType, value: unknown): unknown {
@@ -83,18 +83,4 @@ test("keeps secrets out of sight, and their value at hand", () => {
 
 test("secrets keep their mark through descriptions, for the loader", () => {
   expect(secretText().describe("a token").meta()).toMatchObject({ secret: true, description: "a token" });
-});
-
-test.each([
-  ["localhost", true],
-  ["127.0.0.1", true],
-  ["127.8.9.10", true],
-  ["[::1]", true],
-  ["::1", true],
-  ["0.0.0.0", false],
-  ["[::]", false],
-  ["example.com", false],
-  ["localhost.example.com", false],
-])("loopback: %s is %s", (host, is) => {
-  expect(isLoopback(host)).toBe(is);
 });

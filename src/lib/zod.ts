@@ -3,6 +3,7 @@
 // would write them, so that the JSON Schema for editors shows them.
 import { z } from "zod";
 import { DURATION_EXPECTED, DURATION_PATTERN, durationText, parseDurationMs } from "./duration.ts";
+import { isLoopback } from "./loopback.ts";
 import { Secret } from "./secret.ts";
 
 // A configuration is read once: code made for speed (by new Function, too) would cost more time than it saves.
@@ -95,9 +96,4 @@ export function secretUrl() {
 function webAddress(text: string): URL | undefined {
   const url = /^https?:\/\/\S+$/i.test(text) ? URL.parse(text) : null;
   return url ?? undefined;
-}
-
-/** Does the host name this very machine? Takes URL host names, so IPv6 with or without brackets. */
-export function isLoopback(host: string): boolean {
-  return /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i.test(host);
 }

@@ -2,8 +2,9 @@
 // undici's own client and not fetch: the exchange client has loaded it already, while the global fetch would load a second one.
 import type { Agent } from "undici";
 import { NotifyError } from "../core/ports.ts";
+import { retryAfterMs } from "../lib/retry-after.ts";
 import { untilAborted } from "./deadline.ts";
-import { networkProblem } from "./network.ts";
+import { attemptProblem } from "./network.ts";
 import { pulled } from "./pulled.ts";
 
 export interface PostRequest {
@@ -61,7 +62,7 @@ export function createPoster(peer: string): Poster {
         // undici looks at the signal only once it has a connection: without the race an abort would wait for that
         return await Promise.race([untilAborted(signal), exchange()]);
       } catch (error) {
-        const problem = `${peer}: ${networkProblem(error, signal)}`;
+        const problem = `${peer}: ${attemptProblem(error, signal)}`;
         throw new NotifyError(isWritten ? "ambiguous" : "not_sent", problem, { cause: error });
       }
     },
@@ -80,10 +81,8 @@ const firstOf = (value: string | string[] | undefined): string | undefined => (A
 const RETRY_AFTER_MIN_MS = 1_000;
 const RETRY_AFTER_MAX_MS = 300_000;
 
-/** Retry-After in seconds or as an HTTP date; missing or unreadable counts as the least wait. */
-export function retryAfterMs(value: string | undefined, nowMs: number): number {
-  const text = value?.trim() ?? "";
-  const askedMs = /^\d+$/.test(text) ? Number(text) * 1_000 : Date.parse(text) - nowMs;
-  if (Number.isNaN(askedMs)) return RETRY_AFTER_MIN_MS;
+/** The wait that a Retry-After asks for; missing, over or unreadable counts as the least one. */
+export function askedWaitMs(header: string | undefined, nowMs: number): number {
+  const askedMs = retryAfterMs(header, nowMs) ?? 0;
   return Math.min(RETRY_AFTER_MAX_MS, Math.max(RETRY_AFTER_MIN_MS, askedMs));
 }

@@ -3,7 +3,7 @@
 import type { FetchFunction, Logger, LogLevel, WebAPICallResult } from "@slack/web-api";
 import { type Clock, NotifyError } from "../core/ports.ts";
 import type { Secret } from "../lib/secret.ts";
-import { type Answer, createPoster, type Poster, retryAfterMs } from "./post.ts";
+import { type Answer, askedWaitMs, createPoster, type Poster } from "./post.ts";
 import { NOT_SLACK } from "./slack-errors.ts";
 
 /** Slack's yes or no to one call. */
@@ -43,7 +43,7 @@ export function createSlackClient({ token, apiUrl, clock }: ClientSettings): Sla
         if (error instanceof WebAPIRequestError && error.original instanceof NotifyError) throw error.original;
         if (!(error instanceof WebAPIPlatformError)) throw new NotifyError("ambiguous", NOT_SLACK);
         const { error: code, response_metadata: metadata } = error.data;
-        return { ok: false, code: String(code), retryAfterMs: retryAfterMs(metadata?.retryAfter?.toString(), 0) };
+        return { ok: false, code: String(code), retryAfterMs: askedWaitMs(metadata?.retryAfter?.toString(), 0) };
       }
     },
     close: () => poster.close(),
@@ -62,7 +62,7 @@ function transport(poster: Poster, clock: Clock, signal: AbortSignal): FetchFunc
 /** Slack itself answers 200, 429 or 5xx; anything else comes from something on the way. */
 function statusFailure({ status, header }: Answer, nowMs: number): NotifyError {
   if (status === 429) {
-    const waitMs = retryAfterMs(header("retry-after"), nowMs);
+    const waitMs = askedWaitMs(header("retry-after"), nowMs);
     return new NotifyError("not_sent", "Slack asks to wait (HTTP 429)", { retryAfterMs: waitMs });
   }
   if (status >= 500) return new NotifyError("ambiguous", `Slack failed (HTTP ${status})`);

@@ -18,6 +18,7 @@ const schema = z.strictObject({
   channel: z
     .string(CHANNEL_EXPECTED)
     .min(1, CHANNEL_EXPECTED)
+    .refine((channel) => !channel.startsWith("xox"), "this is a token and not a channel")
     .describe("Channel id, such as C0123456789. Invite the app's bot to the channel."),
   apiUrl: httpUrl({ keyed: true, base: true }).prefault("https://slack.com/api/").describe("Where Slack's Web API is."),
 });

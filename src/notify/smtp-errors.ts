@@ -1,7 +1,7 @@
 // What a failed SMTP session means for delivery. A reply of the server decides; without one it matters whether the mail's bytes
 // had left: drop and silence look alike, and only before that moment do they mean "surely not delivered".
 import { NotifyError } from "../core/ports.ts";
-import { networkProblem } from "./network.ts";
+import { attemptProblem } from "./network.ts";
 import { NoLoginError } from "./smtp.ts";
 import { clean, clip } from "./text.ts";
 
@@ -23,7 +23,7 @@ export function smtpFailure(error: unknown, isHandedOver: boolean, signal: Abort
   const reply = replyOf(error);
   if (reply !== undefined && !signal.aborted) return replyFailure(reply);
   const kind = isHandedOver ? "ambiguous" : "not_sent";
-  return new NotifyError(kind, `mail server: ${networkProblem(error, signal)}`, { cause: error });
+  return new NotifyError(kind, `mail server: ${attemptProblem(error, signal)}`, { cause: error });
 }
 
 /** Without `cause`: nodemailer's error holds the whole dialogue's last reply, which may repeat what we sent. */

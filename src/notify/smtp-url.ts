@@ -1,6 +1,7 @@
 // smtp://user:password@host:587 and smtps://…:465, taken apart. User and password may be percent-encoded, as in every URL.
+
+import { isLoopback } from "../lib/loopback.ts";
 import { Secret } from "../lib/secret.ts";
-import { isLoopback } from "../lib/zod.ts";
 
 /** What an smtp:// connection does about encryption. */
 export type SmtpTls = "starttls" | "none";

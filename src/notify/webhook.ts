@@ -5,7 +5,7 @@ import { type Delivery, type Notifier, NotifyError, type Receipt } from "../core
 import { secretText, secretUrl } from "../lib/zod.ts";
 import type { NotifierDeps, NotifierType } from "./adapter.ts";
 import { within } from "./deadline.ts";
-import { type Answer, createPoster, retryAfterMs } from "./post.ts";
+import { type Answer, askedWaitMs, createPoster } from "./post.ts";
 import { clean, messageLines } from "./text.ts";
 
 const OURS = [
@@ -100,7 +100,7 @@ const PAYLOAD = [400, 413, 415, 422];
 /** What a status means. Every other 4xx (401, 403, 404, 410 …) and every redirect stays wrong until someone mends the config. */
 function statusFailure({ status, header }: Answer, nowMs: number): NotifyError {
   if (LATER.includes(status)) {
-    const waitMs = retryAfterMs(header("retry-after"), nowMs);
+    const waitMs = askedWaitMs(header("retry-after"), nowMs);
     return new NotifyError("not_sent", `the webhook asks to wait (HTTP ${status})`, { retryAfterMs: waitMs });
   }
   if (PAYLOAD.includes(status)) return new NotifyError("payload", `the webhook refuses the message (HTTP ${status})`);

@@ -1,16 +1,16 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { createServer } from "node:http";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
+import { tempFolder } from "../../test/support/folder.ts";
 import type { Clock } from "../core/ports.ts";
 import { runSession, type SessionSettings } from "./session.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "margind-session-"));
-afterAll(() => rmSync(folder, { recursive: true }));
+const temp = tempFolder();
+afterAll(() => temp[Symbol.dispose]());
 
 function fileOf(name: string, text: string): string {
-  const file = join(folder, name);
+  const file = join(temp.path, name);
   writeFileSync(file, text);
   return file;
 }

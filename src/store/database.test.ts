@@ -171,8 +171,8 @@ test.each<[string, unknown]>([
   ["disk I/O error", sqliteError(1034)], // an fsync failed
   ["disk I/O error", sqliteError(4874)], // -shm cannot grow
   ["the SQL", sqliteError(1)],
-  ["no permission to create or write it", systemError("EACCES")],
-  ["no permission to create or write it", systemError("EPERM")],
+  ["no permission to read or write it", systemError("EACCES")],
+  ["no permission to read or write it", systemError("EPERM")],
   ["the file system is read-only", systemError("EROFS")],
   ["the disk is full", systemError("ENOSPC")],
   ["something else", new Error("something else")],

@@ -36,9 +36,9 @@ export function openDatabase(stateDir: string, nowMs: number): Opened {
 /** For `margind status` beside a running daemon. Undefined when there is no database yet. */
 export function openForReading(stateDir: string): DatabaseSync | undefined {
   const file = join(stateDir, DATABASE_FILE);
-  if (statSync(file, { throwIfNoEntry: false }) === undefined) return undefined;
   let db: DatabaseSync | undefined;
   try {
+    if (statSync(file, { throwIfNoEntry: false }) === undefined) return undefined;
     db = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS, readOnly: true });
     checkVersion(versionOf(db));
     return db;
@@ -123,7 +123,7 @@ class DamageError extends Error {
   override readonly name = "DamageError";
 }
 
-// SQLITE_CORRUPT 11, SQLITE_NOTADB 26 (https://sqlite.org/rescode.html); extended codes carry them in the low byte.
+// SQLITE_CORRUPT 11, SQLITE_NOTADB 26.
 function isDamage(error: unknown): boolean {
   return error instanceof DamageError || [11, 26].includes(primaryCode(error) ?? 0);
 }
@@ -144,7 +144,8 @@ export function explain(error: unknown, stateDir: string): StoreError {
   return new StoreError(`the state in ${stateDir}: ${reason}`, { cause: error });
 }
 
-function primaryCode(error: unknown): number | undefined {
+/** SQLite's result code without its extension (https://sqlite.org/rescode.html); undefined for any other error. */
+export function primaryCode(error: unknown): number | undefined {
   if (!(error instanceof Error) || !("errcode" in error) || typeof error.errcode !== "number") return undefined;
   return error.errcode & 255;
 }
@@ -154,7 +155,7 @@ function systemReason(error: unknown): string {
   const code = "code" in error && typeof error.code === "string" ? error.code : "";
   if (code === "ENOENT" || code === "ENOTDIR") return "the folder cannot be created there";
   if (code === "EEXIST") return "a file stands where the folder should be";
-  if (code === "EACCES" || code === "EPERM") return "no permission to create or write it";
+  if (code === "EACCES" || code === "EPERM") return "no permission to read or write it";
   if (code === "EROFS") return "the file system is read-only";
   return code === "ENOSPC" ? "the disk is full" : error.message;
 }

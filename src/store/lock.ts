@@ -6,7 +6,7 @@ import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { explain } from "./database.ts";
+import { explain, primaryCode } from "./database.ts";
 
 export interface Holder {
   readonly pid: number;
@@ -19,6 +19,7 @@ export type LockResult =
   | { readonly ok: false; readonly holder: Holder | undefined };
 
 const LOCK_FILE = "lock.db";
+const SQLITE_BUSY = 5;
 
 /** A `margind status` that looks at this very moment holds a read lock for microseconds: wait that out. */
 const TAKE_TIMEOUT_MS = 500;
@@ -47,12 +48,19 @@ export function takeLock(stateDir: string, pid: number, nowMs: number): LockResu
 
 /** Who holds the lock now; undefined when nobody does. Does not disturb the holder. */
 export function lockHolder(stateDir: string): Holder | undefined {
-  const file = join(stateDir, LOCK_FILE);
-  if (statSync(file, { throwIfNoEntry: false }) === undefined) return undefined;
+  if (!exists(stateDir)) return undefined;
   const db = begin(stateDir, "DEFERRED", 0);
   if (db === undefined) return readHolder(stateDir) ?? { pid: 0, host: "unknown", sinceMs: 0 };
   db.close();
   return undefined;
+}
+
+function exists(stateDir: string): boolean {
+  try {
+    return statSync(join(stateDir, LOCK_FILE), { throwIfNoEntry: false }) !== undefined;
+  } catch (error) {
+    throw explain(error, stateDir);
+  }
 }
 
 function begin(stateDir: string, mode: "EXCLUSIVE" | "DEFERRED", timeoutMs: number): DatabaseSync | undefined {
@@ -63,15 +71,9 @@ function begin(stateDir: string, mode: "EXCLUSIVE" | "DEFERRED", timeoutMs: numb
     return db;
   } catch (error) {
     db?.close();
-    if (isBusy(error)) return undefined;
+    if (primaryCode(error) === SQLITE_BUSY) return undefined;
     throw explain(error, stateDir);
   }
-}
-
-function isBusy(error: unknown): boolean {
-  return (
-    error instanceof Error && "errcode" in error && typeof error.errcode === "number" && (error.errcode & 255) === 5
-  );
 }
 
 const holderFile = (stateDir: string): string => join(stateDir, "lock.json");

@@ -1,9 +1,9 @@
 // The real program as a process of its own: `node src/main.ts …` with a config in a folder that is thrown away.
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { tempFolder } from "./folder.ts";
 
 const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
 
@@ -15,11 +15,11 @@ export interface Home extends Disposable {
 }
 
 export function makeHome(config: object = {}): Home {
-  const folder = mkdtempSync(join(tmpdir(), "margind-test-"));
-  const configFile = join(folder, "margind.yaml");
+  const temp = tempFolder();
+  const configFile = join(temp.path, "margind.yaml");
   const writeConfig = (body: object) => writeFileSync(configFile, JSON.stringify(body), { mode: 0o600 });
   writeConfig(config);
-  return { folder, configFile, writeConfig, [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }) };
+  return { folder: temp.path, configFile, writeConfig, [Symbol.dispose]: () => temp[Symbol.dispose]() };
 }
 
 export interface Process extends AsyncDisposable {
