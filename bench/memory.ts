@@ -1,12 +1,12 @@
-// Does it grow? 10,000 cycles of the real cycle, ledger, delivery and store at a virtual pace (work/cycles.ts); what is left after
+// Does it grow? 10,000 cycles of the real cycle, ledger, delivery and store at a virtual pace (jobs/cycles.ts); what is left after
 // 2,000 of them is compared with what is left at the end. The bare poller makes as many polls over real HTTP.
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { atMost, type Figure, type Line, type Unit } from "./figure.ts";
+import type { CyclesMark } from "./jobs/cycles.ts";
 import { CROSS, type Desk, makeDesk } from "./support/desk.ts";
 import { startBenchExchange } from "./support/exchange.ts";
 import { start } from "./support/process.ts";
-import type { CyclesMark } from "./work/cycles.ts";
 
 const CYCLES = 10_000;
 const WARM_CYCLES = 2_000;
@@ -22,7 +22,7 @@ export const memory: Figure = { name: "memory", seconds: 60, measure };
 
 async function measure(): Promise<readonly Line[]> {
   using desk = makeDesk();
-  await using work = start("work/cycles.ts", [desk.folder, `${CYCLES}`], {}, [YOUNG, "--expose-gc"]);
+  await using work = start("jobs/cycles.ts", [desk.folder, `${CYCLES}`], {}, [YOUNG, "--expose-gc"]);
   await work.ended();
   const marks = work.lines.map((line): CyclesMark => JSON.parse(line));
   const warm = markAt(marks, WARM_CYCLES);

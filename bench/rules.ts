@@ -1,13 +1,13 @@
-// What the rules cost: 600 isolated pairs × 20 rules, measured in a process of its own (work/rules.ts). The floor for validation,
+// What the rules cost: 600 isolated pairs × 20 rules, measured in a process of its own (jobs/rules.ts). The floor for validation,
 // observation and evaluation together is the JSON.parse of the same answer; for evaluation alone it is json-rules-engine.
 import { atLeast, atMost, type Figure, type Line } from "./figure.ts";
+import type { RulesCost } from "./jobs/rules.ts";
 import { start } from "./support/process.ts";
-import type { RulesCost } from "./work/rules.ts";
 
 export const rules: Figure = { name: "rules", seconds: 10, measure };
 
 async function measure(): Promise<readonly Line[]> {
-  await using work = start("work/rules.ts", []);
+  await using work = start("jobs/rules.ts", []);
   await work.ended();
   const cost: RulesCost = JSON.parse(work.lines.at(-1) ?? "");
   return [

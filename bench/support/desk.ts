@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { BareTask } from "../bare.ts";
-import { built, CACHE } from "./build.ts";
+import { built } from "./build.ts";
 import { SLACK } from "./doubles.ts";
 import { type Program, start } from "./process.ts";
 
@@ -19,8 +19,8 @@ export const CROSS = "/sapi/v1/margin/account";
 export const ISOLATED = "/sapi/v1/margin/isolated/account";
 
 export function makeDesk(): Desk {
-  const { main: builtMain, bare } = built();
-  const folder = mkdtempSync(join(CACHE, "desk-"));
+  const { folder: runFolder, main: builtMain, bare } = built();
+  const folder = mkdtempSync(join(runFolder, "desk-"));
   return {
     folder,
     margind(config, main = builtMain) {
