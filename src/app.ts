@@ -1,28 +1,23 @@
 // The composition root: config + world → running daemon. The only file, with cli/ and the tests, that knows the adapters.
-// Parts are opened outside-in; when one fails to start, those before it are closed in reverse order.
-import { type Binance, createBinance, type RequestInfo } from "./binance/client.ts";
-import type { Config } from "./config/config.ts";
-import type { Rulebook } from "./core/advance.ts";
-import type { Locale } from "./core/format.ts";
-import { severityOf } from "./core/picture.ts";
-import type { Clock, Notifier, NotifyError, OutboxRow, Subject } from "./core/ports.ts";
-import { compile } from "./core/rules/compile.ts";
+// Parts are opened outside-in; when one fails to start, those before it are closed in reverse order. What a config can change
+// (exchange, notifiers, the running watch) is one part, so that a reload takes it down and puts another in its place; the lock and
+// the state stay.
+import { type Binance, type BinanceExchange, createBinance, type RequestInfo } from "./binance/client.ts";
+import type { AccountConfig, Config } from "./config/config.ts";
+import { keyRefusal } from "./core/key-rights.ts";
+import type { Clock, Notifier, NotifyError, OutboxRow } from "./core/ports.ts";
 import type { Store } from "./core/store.ts";
-import { runCycle } from "./cycle.ts";
-import { type Deliveries, mutedBy, startDelivery } from "./deliver.ts";
-import { beat } from "./heartbeat.ts";
-import { keepHouse } from "./housekeeping.ts";
-import { type Ledger, openLedger } from "./ledger.ts";
-import { leftovers } from "./leftovers.ts";
+import { type Ports, type Refusal, type Running, startRunning } from "./daemon.ts";
+import { createPulse } from "./heartbeat.ts";
 import type { Log } from "./lib/log.ts";
+import { beginLife, configVerdict, endLife, troubleNotice } from "./life.ts";
 import { createNotifier } from "./notify/index.ts";
 import { startSchedule } from "./schedule.ts";
-import { type VerifyParts, watchNotifiers } from "./startup.ts";
-import { makeStateDir } from "./store/database.ts";
 import { banOf, barsOf, instanceOf } from "./store/facts.ts";
-import { type Holder, takeLock } from "./store/lock.ts";
+import { makeStateDir } from "./store/folder.ts";
+import { takeLock } from "./store/lock.ts";
+import { LockedError } from "./store/locked.ts";
 import { openStore } from "./store/sqlite.ts";
-import { isWatchedSubject, sayOrphans, type Watch, watchOf } from "./watch.ts";
 
 /** What the daemon needs from outside itself. */
 export interface World {
@@ -32,6 +27,10 @@ export interface World {
   /** Where the console notifier writes. */
   readonly out: { write(text: string): void; readonly isTTY?: boolean };
   readonly pid: number;
+  /** Monotonic time at which this process began. */
+  readonly startedMonoMs: number;
+  /** An error that nobody foresaw, from the background: the process must end. */
+  fatal(error: unknown): void;
   /** Binance's clock before the first synchronisation; the wall clock unless that is not real (the demo). */
   readonly serverClock?: () => number;
   readonly onRequest?: (request: RequestInfo) => void;
@@ -40,99 +39,196 @@ export interface World {
 
 export interface Daemon {
   readonly store: Store;
-  readonly deliveries: Deliveries;
-  /** Resolves with the reason when the daemon must give up: every key or every notifier is refused for good. */
-  readonly refused: Promise<string>;
-  /** What keeps the watch from being good now; undefined when all is well. */
-  trouble(): string | undefined;
-  /** Polls no more, lets attempts under way end, closes everything. */
+  /** The watch as it runs now: another one after a reload. */
+  running(): Running;
+  /** Resolves when the daemon must give up: see Running. */
+  readonly refused: Promise<Refusal>;
+  /** Puts another configuration in force; state is kept by the names in it. Rejects with ReloadError, and the old one goes on. */
+  reload(config: Config): Promise<void>;
+  /** Tells people that a new configuration was refused: its mistakes, a line each. */
+  rejected(problems: readonly string[]): void;
+  /** Polls no more, lets attempts under way end, closes everything. `crash`: what ended it, when that was not foreseen. */
   stop(): Promise<void>;
+  /** For the last moment of a process that failed: notes why, so that the next start can tell. */
+  noteCrash(text: string): void;
 }
 
-/** Another process watches with this state folder. */
-export class LockedError extends Error {
-  override readonly name = "LockedError";
-
-  constructor(stateDir: string, holder: Holder | undefined) {
-    const who =
-      holder === undefined
-        ? ""
-        : ` (process ${holder.pid} on ${holder.host}, since ${new Date(holder.sinceMs).toISOString()})`;
-    super(`another margind${who} is running with ${stateDir}: stop it first, or give this one its own stateDir`);
-  }
+/** A good configuration that cannot be put in force without a restart, or not now. */
+export class ReloadError extends Error {
+  override readonly name = "ReloadError";
 }
 
-const STOP_GRACE_MS = 3000;
+/** Beside the spacing itself: what a first request, on a fresh connection, may be early or late by (see binance/pace.ts). */
+const SPACING_GUARD_MS = 25;
+
+/** A reload waits no longer than this to hear what a key may do. */
+const KEY_CHECK_MAX_MS = 10_000;
 
 /** Throws LockedError or StoreError when it cannot start; whatever the network does, it starts. */
 export async function startDaemon(config: Config, world: World): Promise<Daemon> {
   await using stack = new AsyncDisposableStack();
-  const { clock, log } = world;
-  const stopping = new AbortController();
-  const store = openState(config.stateDir, world, stack);
+  const { clock, log, startedMonoMs } = world;
+  const { store, lost, told } = openState(config.stateDir, world, stack);
+  const life = beginLife(store, clock.wallMs(), config.watchdog.staleAfterMs);
+  if (life.delayMs > 0)
+    log.warn({ delayMs: life.delayMs }, "restarted again and again: the watch begins a little later");
+  await clock.sleep(life.delayMs);
+
+  const refused = Promise.withResolvers<Refusal>();
+  const open = (wanted: Config, quietUntilMs: number, isAfterCrash = false) =>
+    openWatch(wanted, { ...world, store, quietUntilMs, isAfterCrash, refuse: refused.resolve });
+  let current = config;
+  // The run before this one may have sent a request just before it died.
+  let watch = await open(config, life.isRestart ? startedMonoMs + quietMs(config) : 0, life.isAfterCrash);
+  stack.defer(() => watch.close());
+  let http = await openHttp(config.http, () => watch.running.trouble(), log);
+  stack.defer(() => http?.close());
+  for (const trouble of [...lost, ...life.troubles]) {
+    watch.running.tell(troubleNotice(trouble, clock.wallMs(), watch.running.book));
+  }
+  told();
+  watch.running.tell(configVerdict(watch.running, [], clock.wallMs()));
+
+  /** The new watch, or the old one again when the new one cannot be opened after all. */
+  const replace = async (next: Config): Promise<void> => {
+    await watch.close();
+    const quietUntilMs = clock.monoMs() + Math.max(quietMs(current), quietMs(next));
+    try {
+      watch = await open(next, quietUntilMs);
+    } catch (error) {
+      watch = await open(current, quietUntilMs);
+      throw error;
+    }
+    if (!isSameHttp(current.http, next.http)) {
+      await http?.close();
+      http = await openHttp(next.http, () => watch.running.trouble(), log);
+    }
+    current = next;
+  };
+
+  let lastReload: Promise<void> = Promise.resolve();
+  const owned = stack.move();
+  return {
+    store,
+    running: () => watch.running,
+    refused: refused.promise,
+    reload(next) {
+      const turn = lastReload.then(async () => {
+        await checkReload(current, next, watch, world, store);
+        await replace(next);
+        watch.running.tell(configVerdict(watch.running, [], clock.wallMs()));
+      });
+      lastReload = turn.catch(() => undefined); // its caller hears of the failure; the next one starts all the same
+      return turn;
+    },
+    rejected: (problems) => watch.running.tell(configVerdict(watch.running, problems, clock.wallMs())),
+    noteCrash: (text) => endLife(store, text),
+    async stop() {
+      await lastReload;
+      endLife(store, null);
+      await owned.disposeAsync();
+    },
+  };
+}
+
+const quietMs = ({ exchange }: Config): number => exchange.minSpacingMs + SPACING_GUARD_MS;
+
+function isSameHttp(a: Config["http"], b: Config["http"]): boolean {
+  return a?.host === b?.host && a?.port === b?.port && a?.token?.reveal() === b?.token?.reveal();
+}
+
+// ---------------------------------------------------------------- what a reload replaces
+
+interface OpenWatch {
+  readonly running: Running;
+  /** By account. */
+  readonly exchanges: ReadonlyMap<string, BinanceExchange>;
+  close(): Promise<void>;
+}
+
+interface Inherited extends World {
+  readonly store: Store;
+  /** Monotonic time before which no request may leave. */
+  readonly quietUntilMs: number;
+  readonly isAfterCrash: boolean;
+  refuse(refusal: Refusal): void;
+}
+
+async function openWatch(config: Config, world: Inherited): Promise<OpenWatch> {
+  const { store, quietUntilMs, isAfterCrash, refuse } = world;
+  await using stack = new AsyncDisposableStack();
+  const { timezone, language, watchdog } = config;
   const instance = instanceOf(store);
   const notifiers = openNotifiers(config, world, instance, stack);
-  const binance = openExchange(config, world, store);
+  const binance = openExchange(config, world, store, quietUntilMs);
   stack.defer(() => binance.close());
-  const isWatched = (account: string, about: Subject | "isolated") => isWatchedSubject(config.accounts, account, about);
-  const ledger = openLedger({
+  const exchanges = new Map<string, BinanceExchange>();
+  const exchange: Ports["exchange"] = (watched, indebted) => {
+    const made = binance.exchange({ ...accountIn(config, watched), indebted });
+    exchanges.set(watched.name, made); // one lane a key: its rights are asked for in the same one
+    return made;
+  };
+  const key: Ports["key"] = (watched) => {
+    const { name, requireReadOnlyKey } = accountIn(config, watched);
+    const made = exchanges.get(name);
+    return made === undefined ? undefined : { account: name, rights: made.rights, mustBeReadOnly: requireReadOnlyKey };
+  };
+  const locale = { timezone, language };
+  const settings = { ...config, staleAfterMs: watchdog.staleAfterMs, locale };
+  const pulse = watchdog.heartbeat === undefined ? undefined : createPulse(watchdog.heartbeat, world.log);
+  const running = startRunning(settings, {
+    ...world,
     store,
     instance,
     notifiers,
-    log,
-    isWatched,
-    isWaiting: (key) => deliveries.isWaiting(key),
+    isAfterCrash,
+    exchange,
+    key,
+    checks: async () => (await import("./cli/doctor/start.ts")).startChecks(config), // nothing that a first poll should wait for
+    schedule: startSchedule,
+    pulse,
   });
-  const book = rulebook(config, log);
-
-  const deliveries = startDelivery({ ...world, notifiers, store });
-  stack.defer(() => deliveries.stop(STOP_GRACE_MS));
-  deliveries.add(leftovers(store, notifiers, log));
-
-  const locale: Locale = { timezone: config.timezone, language: config.language };
-  const muted = () => mutedBy(deliveries);
-  const shared = { ledger, book, clock, locale, deliver: deliveries.add, muted };
-  const watches = config.accounts.map((account) => watchOf(account, binance.exchange(account), shared, log));
-  deliveries.add(sayOrphans(config.accounts, ledger, book, clock.wallMs(), locale));
-
-  const refused = Promise.withResolvers<string>();
-  for (const watch of watches) {
-    const run = async () => {
-      watch.note(await runCycle(watch.parts, stopping.signal));
-      if (watches.every(({ isRefused }) => isRefused())) refused.resolve(keysRefused(watches));
-    };
-    const schedule = startSchedule({ name: watch.account.name, expression: watch.account.poll, log, run });
-    stack.defer(() => schedule.stop());
-  }
-
-  const trouble = () => troubleOf(config, ledger, deliveries);
-  await openHttp(config.http, trouble, log, stack);
-  const background = (work: Promise<unknown>) => void work.catch((error: unknown) => crash(error, stopping.signal));
-  const accounts = watches.map(({ parts }) => parts);
-  background(keepHouse({ accounts, deliveries, store, ledger, book, locale, clock, log }, stopping.signal));
-  background(checkNotifiers({ notifiers, deliveries, clock, log }, watches, stopping.signal, refused.resolve));
-  const { heartbeat } = config.watchdog;
-  if (heartbeat !== undefined) background(beat({ ...heartbeat, clock, log, trouble }, stopping.signal));
-  stack.defer(() => stopping.abort(new Error("margind is stopping")));
-
+  stack.defer(() => running.stop());
+  void running.refused.then(refuse);
   const owned = stack.move();
-  return { store, deliveries, refused: refused.promise, trouble, stop: () => owned.disposeAsync() };
+  return { running, exchanges, close: () => owned.disposeAsync() };
 }
 
-// ---------------------------------------------------------------- opening the parts
+function accountIn({ accounts }: Config, { name }: { readonly name: string }): AccountConfig {
+  const found = accounts.find((account) => account.name === name);
+  if (found === undefined) throw new Error(`no account ${name} in the config`);
+  return found;
+}
 
-function openState(stateDir: string, { clock, log, pid }: World, stack: AsyncDisposableStack): Store {
-  makeStateDir(stateDir);
-  const lock = takeLock(stateDir, pid, clock.wallMs());
-  if (!lock.ok) throw new LockedError(stateDir, lock.holder);
-  stack.defer(() => lock.release());
-  const { store, movedTo } = openStore(stateDir, clock.wallMs(), (row) =>
-    log.error({ row }, "a stored row cannot be read and is left out"),
-  );
-  stack.defer(() => store.close());
-  if (movedTo !== undefined)
-    log.error({ movedTo }, "the state was damaged and was moved aside: alerts may be repeated");
-  return store;
+/** Everything that can be found wrong without touching what runs: a reload must not end the watch. */
+async function checkReload(current: Config, next: Config, watch: OpenWatch, world: World, store: Store): Promise<void> {
+  const { running, exchanges } = watch;
+  if (next.stateDir !== current.stateDir)
+    throw new ReloadError("stateDir cannot change while margind runs: restart it for that");
+  const disk = running.ledger.storeTrouble();
+  if (disk !== undefined) throw new ReloadError(`nothing can be changed while the state cannot be written (${disk})`);
+  await using stack = new AsyncDisposableStack();
+  try {
+    openNotifiers(next, world, instanceOf(store), stack);
+    const binance = openExchange(next, world, store, 0);
+    stack.defer(() => binance.close());
+    for (const account of next.accounts) {
+      const made = binance.exchange({ ...account, indebted: [] });
+      const before = current.accounts.find(({ apiKey }) => apiKey.reveal() === account.apiKey.reveal());
+      const reader = (before === undefined ? undefined : exchanges.get(before.name)) ?? made; // never two lanes of one key
+      if (account.requireReadOnlyKey) await checkKey(account.name, reader);
+    }
+  } catch (error) {
+    if (error instanceof ReloadError) throw error;
+    throw new ReloadError(error instanceof Error ? error.message : String(error), { cause: error });
+  }
+}
+
+/** What cannot be read now is no reason: the watch asks again later. */
+async function checkKey(account: string, { rights }: BinanceExchange): Promise<void> {
+  const read = await rights(AbortSignal.timeout(KEY_CHECK_MAX_MS));
+  const reason = read.ok ? keyRefusal(account, read.rights) : undefined;
+  if (reason !== undefined) throw new ReloadError(reason);
 }
 
 function openNotifiers(
@@ -149,7 +245,7 @@ function openNotifiers(
   });
 }
 
-function openExchange({ exchange }: Config, world: World, store: Store): Binance {
+function openExchange({ exchange }: Config, world: World, store: Store, quietUntilMs: number): Binance {
   const { clock, random, log, serverClock, onRequest } = world;
   return createBinance({
     ...exchange,
@@ -158,72 +254,41 @@ function openExchange({ exchange }: Config, world: World, store: Store): Binance
     log,
     bans: banOf(store),
     barsStore: barsOf(store),
+    notBeforeMonoMs: quietUntilMs,
     ...(serverClock && { serverClock }),
     ...(onRequest && { onRequest }),
   });
 }
 
+// ---------------------------------------------------------------- what stays
+
+function openState(stateDir: string, { clock, log, pid }: World, stack: AsyncDisposableStack) {
+  makeStateDir(stateDir);
+  const lock = takeLock(stateDir, pid, clock.wallMs());
+  if (!lock.ok) throw new LockedError(stateDir, lock.holder);
+  stack.defer(() => lock.release());
+  const opened = openStore(stateDir, {
+    clock,
+    onUnreadable: (row) => log.error({ row }, "a stored row cannot be read and is left out"),
+    onDisk: (what) => log.error({}, what),
+  });
+  const { store } = opened;
+  stack.defer(() => store.close());
+  if (opened.lost !== undefined) log.error({ ...opened.lost }, "stored state was lost: alerts may be repeated");
+  const lost = opened.lost === undefined ? [] : [{ kind: "state-lost", movedTo: opened.lost.movedTo } as const];
+  return { store, lost, told: opened.told };
+}
+
 /** A taken port is told and no reason not to watch. */
-async function openHttp(
-  http: Config["http"],
-  trouble: () => string | undefined,
-  log: Log,
-  stack: AsyncDisposableStack,
-): Promise<void> {
-  if (http === undefined) return;
+async function openHttp(http: Config["http"], trouble: () => string | undefined, log: Log) {
+  if (http === undefined) return undefined;
   const { startHealth } = await import("./http/health.ts"); // loads node:http's server only for those who use it
   try {
     const server = await startHealth({ ...http, trouble });
-    stack.defer(() => server.close());
     log.info({ host: http.host, port: server.port }, "answering /healthz");
+    return server;
   } catch (error) {
     log.error({ error }, "http.listen cannot be opened: there is no /healthz");
+    return undefined;
   }
-}
-
-function rulebook(config: Config, log: Log): Rulebook {
-  const rules = config.rules.flatMap((rule) => compile(rule) ?? []);
-  if (rules.length < config.rules.length) log.error({}, "a rule could not be compiled"); // the config loader refuses such a rule
-  return {
-    rules,
-    routes: config.routes,
-    notifiers: config.notifiers.map(({ name }) => name),
-    maxGapMs: config.watchdog.staleAfterMs,
-  };
-}
-
-// ---------------------------------------------------------------- in the background
-
-async function checkNotifiers(
-  parts: VerifyParts,
-  watches: readonly Watch[],
-  signal: AbortSignal,
-  refuse: (reason: string) => void,
-): Promise<void> {
-  await Promise.race(watches.map(({ polled }) => polled)); // the first poll must not wait for anything else
-  const reason = await watchNotifiers(parts, signal);
-  if (reason !== undefined) refuse(reason);
-}
-
-function troubleOf(config: Config, ledger: Ledger, deliveries: Deliveries): string | undefined {
-  const blind = config.accounts.find(({ name }) => severityOf(ledger.states, name, "feed") !== null);
-  if (blind !== undefined) return `${blind.name} is blind`;
-  const unseen = config.accounts.find(({ name }) => !ledger.hasSeen(name));
-  if (unseen !== undefined) return `${unseen.name} was not seen yet`;
-  if (ledger.storeFailingSinceMs() !== undefined) return "the state cannot be written";
-  const [stuck] = deliveries.troubles();
-  return stuck === undefined ? undefined : `notifier ${stuck.notifier} cannot deliver`;
-}
-
-function keysRefused(watches: readonly Watch[]): string {
-  const reasons = watches.map(({ account, refusal }) => `${account.name}: ${refusal() ?? "refused"}`);
-  return `Binance refuses every API key, so nothing can be watched (${reasons.join("; ")}). Mend the keys in the configuration, or their permissions and address lists at Binance.`;
-}
-
-/** Nothing in the background may fail unseen: an unforeseen error ends the process, and its supervisor starts it anew. */
-function crash(error: unknown, signal: AbortSignal): void {
-  if (signal.aborted) return;
-  queueMicrotask(() => {
-    throw error;
-  });
 }

@@ -5,7 +5,7 @@ import { bookOf, messageText, UTC } from "../test/support/desk.ts";
 import { createMemoryStore, type MemoryStore } from "../test/support/memory-store.ts";
 import { startHealth } from "./core/feed.ts";
 import type { Answer, Failure, OutboxRow, ReadResult, Source } from "./core/ports.ts";
-import { type CycleParts, pass, runCycle } from "./cycle.ts";
+import { type CycleParts, pass, runCycle, startTurns } from "./cycle.ts";
 import { openLedger } from "./ledger.ts";
 import { silentLog } from "./lib/log.ts";
 
@@ -77,6 +77,7 @@ function open({
     clock,
     locale: UTC,
     muted: () => new Set(),
+    turns: startTurns(),
     deliver(added) {
       rows.push(...added);
       told.push(...added.filter(({ notifier }) => notifier === "desk").map(({ message }) => message.title));
@@ -177,6 +178,42 @@ describe("answers that come together", () => {
     await clock.advance(S);
     expect(await running).toEqual([]);
     expect(store.commits).toEqual([]);
+  });
+});
+
+describe("polls that overlap", () => {
+  test("an answer that was asked for earlier and comes later changes nothing any more", async () => {
+    const { watch, clock, told, ledger } = open();
+    watch.reads = [
+      [100, cross(2.5)],
+      [900, healthy], // the cross answer waits for its companion
+    ];
+    const first = runCycle(watch, NEVER);
+    await clock.advance(500);
+    watch.reads = [[100, cross(1.24)]];
+    const second = runCycle(watch, NEVER);
+    await clock.advance(200);
+    expect(told).toEqual([CRITICAL]);
+    await clock.advance(60 * S);
+    await Promise.all([first, second]);
+    expect(told).toEqual([CRITICAL]);
+    expect(ledger.snapshot("main")?.known).toMatchObject([{ subject: "cross", level: 1.24 }]);
+  });
+
+  test("nor does an earlier failure hide a later answer, and the companion's answer still counts", async () => {
+    const { watch, clock, ledger } = open();
+    watch.reads = [
+      [5 * S, "timeout"],
+      [5 * S, healthy],
+    ];
+    const first = runCycle(watch, NEVER);
+    await clock.advance(S);
+    watch.reads = [[100, cross(2.5)]];
+    const second = runCycle(watch, NEVER);
+    await clock.advance(60 * S);
+    await Promise.all([first, second]);
+    expect(ledger.health("main", "cross")).toMatchObject({ failure: null, hasSeen: true });
+    expect(ledger.health("main", "isolated")).toMatchObject({ failure: null, hasSeen: true });
   });
 });
 
@@ -430,13 +467,13 @@ test("when the disk fails, alerts go on from memory, and are stored when it is b
   seen(cross(1.24), healthy);
   expect(told).toEqual(["WARNING · main · cross margin level 1.36 (below 1.365)", CRITICAL]);
   expect(new Set(rows.map(({ id }) => id)).size).toBe(rows.length);
-  expect(ledger.storeFailingSinceMs()).toBe(clock.wallMs() - 5 * S);
+  expect(ledger.storeTrouble()).toBe("the disk is full");
   expect(store.alerts()).toEqual([]);
 
   store.failure = undefined;
   await clock.advance(5 * S);
   seen(cross(1.24), healthy);
-  expect(ledger.storeFailingSinceMs()).toBeUndefined();
+  expect(ledger.storeTrouble()).toBeUndefined();
   expect(told).toHaveLength(2);
   const restarted = open({ store, clock });
   restarted.seen(cross(1.24), healthy);

@@ -22,7 +22,16 @@ export interface CycleParts {
   deliver(rows: readonly OutboxRow[]): void;
   /** Notifiers that get no reminders now: see mutedBy in deliver.ts. */
   muted(): ReadonlySet<string>;
+  readonly turns: Turns;
 }
+
+/** Polls overlap, and an answer may wait for its companion: so it is known which poll each source was last heard of in. */
+export interface Turns {
+  last: number;
+  readonly heard: Map<Source, number>;
+}
+
+export const startTurns = (): Turns => ({ last: 0, heard: new Map() });
 
 const UNUSABLE = "margind could not work with the answer; please report this";
 /** Answers that come this soon after each other are one pass, so that what changes together is one message. */
@@ -32,12 +41,23 @@ const TOGETHER_MAX_MS = 2000;
 
 export async function runCycle(parts: CycleParts, signal: AbortSignal): Promise<readonly ReadResult[]> {
   const all: ReadResult[] = [];
+  parts.turns.last += 1;
+  const turn = parts.turns.last;
   for await (const results of together(parts.exchange.poll(signal), parts.clock)) {
     if (signal.aborted) break;
-    pass(parts, results);
+    const news = results.filter((result) => isNews(result, turn, parts.turns));
+    if (news.length > 0) pass(parts, news);
     all.push(...results);
   }
   return all;
+}
+
+/** An answer that was asked for before one that was already taken is history: it must not lower what that one raised. */
+function isNews(result: ReadResult, turn: number, { heard }: Turns): boolean {
+  const source = result.ok ? result.answer.source : result.source;
+  if ((heard.get(source) ?? 0) > turn) return false;
+  heard.set(source, turn);
+  return true;
 }
 
 /** One pass. Without results it only looks at the clocks. */
@@ -62,7 +82,8 @@ function advanceAll(parts: CycleParts, results: readonly ReadResult[]): void {
   const known = (_account: string, subject: string) => before?.known.find((item) => item.subject === subject);
   const seen = advance(observations, { states: ledger.states, book, bars: exchange.bars(), nowMs, known });
   const states = applied(ledger.states, seen.changes);
-  const snapshot = results.length === 0 ? undefined : pictureOf({ account, before, states, observations, results });
+  const look = { account, sources: parts.sources, before, states, observations, results };
+  const snapshot = results.length === 0 ? undefined : pictureOf(look);
   const moved = [seen, watch(parts, snapshot?.known ?? before?.known ?? [], states, nowMs)];
   const changes = moved.flatMap((part) => part.changes);
   const situations = moved.flatMap((part) => part.situations);

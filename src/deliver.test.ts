@@ -1,101 +1,30 @@
 import { expect, test } from "vitest";
-import { createTestClock, START_WALL_MS } from "../test/support/clock.ts";
-import { createMemoryStore, type MemoryStore } from "../test/support/memory-store.ts";
-import { critical, keyOf } from "../test/support/messages.ts";
-import { type Delivery, type NewRow, type Notifier, NotifyError, type OutboxRow, type Receipt } from "./core/ports.ts";
-import { type Deliveries, startDelivery } from "./deliver.ts";
-import type { Log } from "./lib/log.ts";
+import {
+  accept,
+  type Channels,
+  commit,
+  type FakeNotifier,
+  fail,
+  hang,
+  openChannels as open,
+  rowOf,
+  waitForCut,
+} from "../test/support/channels.ts";
+import { START_WALL_MS } from "../test/support/clock.ts";
+import { critical, keyOf, resolved } from "../test/support/messages.ts";
+import type { Delivery, NewRow, Receipt } from "./core/ports.ts";
 
 const S = 1000;
 const MIN = 60 * S;
+/** What an adapter has to say how far it had come. */
+const HEED_MS = 250;
 
-interface Attempt {
-  readonly atMs: number;
-  readonly delivery: Delivery;
-  readonly signal: AbortSignal;
-}
-
-interface FakeNotifier extends Notifier {
-  readonly attempts: readonly Attempt[];
-  /** What comes of an attempt; by default it is accepted. */
-  outcome: (delivery: Delivery, signal: AbortSignal) => Promise<Receipt>;
-}
-
-const accept = async ({ key }: Delivery): Promise<Receipt> => ({ ts: key });
-const fail = (kind: NotifyError["kind"], retryAfterMs?: number) => async (): Promise<Receipt> => {
-  throw new NotifyError(kind, `it is ${kind}`, retryAfterMs === undefined ? {} : { retryAfterMs });
-};
-/** Never settles and does not heed its signal. */
-const hang = (): Promise<Receipt> => new Promise(() => {});
-/** Hangs until it is cut off, as an adapter should. */
-const waitForCut = (_: Delivery, signal: AbortSignal): Promise<Receipt> =>
-  new Promise((_resolve, reject) => {
-    signal.addEventListener("abort", () => reject(new NotifyError("ambiguous", "cut off")), { once: true });
-  });
-
-/** Delivery over fake channels in virtual time. `random` of a half makes every wait half of its step. */
-function open({
-  channels = { desk: ["#alerts"] },
-  random = () => 0.5,
-}: {
-  channels?: Record<string, string[]>;
-  random?: () => number;
-} = {}) {
-  const clock = createTestClock();
-  const startMs = clock.monoMs();
-  const store = createMemoryStore();
-  const logged: string[] = [];
-  const settled: string[] = [];
-  const say = (level: string) => (_: object, text: string) => void logged.push(`${level}: ${text}`);
-  const log: Log = { trace() {}, debug() {}, info: say("info"), warn: say("warn"), error: say("error") };
-  const notifiers = Object.entries(channels).map(([name, recipients]): FakeNotifier => {
-    const attempts: Attempt[] = [];
-    const fake: FakeNotifier = {
-      name,
-      recipients,
-      attempts,
-      outcome: accept,
-      send(delivery, signal) {
-        attempts.push({ atMs: clock.monoMs() - startMs, delivery, signal });
-        return fake.outcome(delivery, signal);
-      },
-      async verify() {},
-      async close() {},
-    };
-    return fake;
-  });
-  const [first] = notifiers;
-  if (first === undefined) throw new Error("no notifier");
-  const deliveries = startDelivery({
-    notifiers,
-    store,
-    clock,
-    random,
-    log,
-    onSettled: (row, error) => settled.push(`${row.id} ${error?.kind ?? "delivered"}`),
-  });
-  return { clock, store, logged, settled, notifiers, first, deliveries };
-}
-
-function rowOf(name: string, over: Partial<NewRow> = {}): NewRow {
-  return {
-    key: keyOf(name),
-    notifier: "desk",
-    recipient: "#alerts",
-    incidents: [name],
-    message: critical,
-    rootKey: null,
-    edits: [],
-    enqueuedAtMs: START_WALL_MS,
-    ...over,
-  };
-}
-
-const commit = (store: MemoryStore, ...rows: NewRow[]): readonly OutboxRow[] =>
-  store.commit({ alerts: [], rows, snapshot: undefined });
-
-function enqueue({ store, deliveries }: { store: MemoryStore; deliveries: Deliveries }, ...rows: NewRow[]): void {
-  deliveries.add(commit(store, ...rows));
+/** Rows that are committed and handed over now, unless a test gives them a time of its own. */
+function enqueue({ clock, store, deliveries }: Channels, ...rows: NewRow[]): void {
+  const stamped = rows.map((row) =>
+    row.enqueuedAtMs === START_WALL_MS ? { ...row, enqueuedAtMs: clock.wallMs() } : row,
+  );
+  deliveries.add(commit(store, ...stamped));
 }
 
 const keys = ({ attempts }: FakeNotifier): string[] => attempts.map(({ delivery }) => delivery.key.slice(0, 6));
@@ -110,14 +39,14 @@ test("a row is delivered at once, its receipt kept, and it waits no longer", asy
   const desk = open();
   await desk.clock.advance(10 * S);
   enqueue(desk, rowOf("a"));
-  expect(desk.deliveries.backlog()).toEqual({ count: 1, oldestAtMs: START_WALL_MS });
+  expect(desk.deliveries.backlog()).toEqual({ count: 1, oldestAtMs: START_WALL_MS + 10 * S });
   await desk.clock.settle();
   expect(times(desk.first)).toEqual([10 * S]);
   expect(desk.first.attempts[0]?.delivery).toEqual({
     key: keyOf("a"),
     recipient: "#alerts",
     attempt: 1,
-    enqueuedAtMs: START_WALL_MS,
+    enqueuedAtMs: START_WALL_MS + 10 * S,
     message: critical,
     root: undefined,
     edits: [],
@@ -151,12 +80,16 @@ test("rows of a channel that is not configured are told, and not counted as wait
 test("a row that is added twice is delivered once", async () => {
   const desk = open();
   const rows = commit(desk.store, rowOf("a"));
+  desk.first.outcome = fail("not_sent");
   desk.deliveries.add(rows);
   desk.deliveries.add(desk.store.pending(0));
   await desk.clock.settle();
   desk.deliveries.add(rows);
+  desk.first.outcome = accept;
   await desk.clock.advance(MIN);
-  expect(desk.first.attempts).toHaveLength(1);
+  desk.deliveries.add(desk.store.pending(0));
+  await desk.clock.advance(MIN);
+  expect(desk.first.accepted).toHaveLength(1);
 });
 
 test("a row that another process added between two of ours is not passed over", async () => {
@@ -199,13 +132,14 @@ test("drained resolves when nothing waits any more, on any channel", async () =>
 
 test("within an incident nothing overtakes: resolved waits for opened, however long that takes", async () => {
   const desk = open();
-  desk.first.outcome = fail("not_sent");
+  desk.first.outcome = fail("ambiguous");
   enqueue(desk, rowOf("opened", { incidents: ["i"] }), rowOf("resolved", { incidents: ["i"] }));
   await desk.clock.advance(2 * 60 * MIN);
   expect(new Set(keys(desk.first))).toEqual(new Set(named("opened")));
   desk.first.outcome = accept;
   await desk.clock.advance(5 * MIN);
-  expect(keys(desk.first).slice(-2)).toEqual(named("opened", "resolved"));
+  expect(keys(desk.first).at(-2)).toBe(named("opened")[0]);
+  expect(desk.settled.slice(-2)).toEqual(["1 delivered", "2 delivered"]);
 });
 
 test("other incidents overtake a row whose own message is refused; its own incident waits", async () => {
@@ -231,8 +165,9 @@ test.each([
   ["not_sent", 4],
 ] as const)("a row that always ends as %s holds up no other incident for ever", async (kind, tries) => {
   const desk = open();
-  desk.first.outcome = async (delivery) => (delivery.key === keyOf("bad") ? fail(kind)() : accept(delivery));
-  enqueue(desk, rowOf("bad", { incidents: ["i"] }), rowOf("critical", { incidents: ["j"] }));
+  const bad = { ...critical, subject: "bad" };
+  desk.first.outcome = async (delivery) => (delivery.message.subject === "bad" ? fail(kind)() : accept(delivery));
+  enqueue(desk, rowOf("bad", { incidents: ["i"], message: bad }), rowOf("critical", { incidents: ["j"] }));
   await desk.clock.advance(10 * MIN);
   expect(keys(desk.first).slice(0, tries + 1)).toEqual(named(...Array(tries).fill("bad"), "critical"));
   expect(desk.deliveries.isWaiting(keyOf("bad"))).toBe(true);
@@ -264,11 +199,88 @@ test("a check that finds the channel mended sends what waits at once", async () 
   desk.first.outcome = fail("refused");
   enqueue(desk, rowOf("a"));
   await desk.clock.settle();
+  desk.deliveries.note("desk", "no such token");
   desk.first.outcome = accept;
   desk.deliveries.note("desk", undefined);
   await desk.clock.settle();
   expect(keys(desk.first)).toEqual(named("a", "a"));
   expect(desk.deliveries.troubles()).toEqual([]);
+});
+
+test("a check that went well all along takes back no refusal of a message: it cannot see what the message ran into", async () => {
+  const desk = open();
+  desk.first.outcome = fail("refused");
+  enqueue(desk, rowOf("a"));
+  await desk.clock.settle();
+  desk.deliveries.note("desk", undefined);
+  await desk.clock.settle();
+  expect(keys(desk.first)).toEqual(named("a"));
+  expect(desk.deliveries.troubles()).toMatchObject([{ isRefused: true, reason: "it is refused" }]);
+  desk.first.outcome = accept;
+  await desk.clock.advance(5 * MIN);
+  expect(desk.deliveries.troubles()).toEqual([]);
+});
+
+test("nor does a check that finds the channel mended shorten a wait that it asked for", async () => {
+  const desk = open();
+  desk.deliveries.note("desk", "no such token");
+  desk.first.outcome = fail("not_sent", 60 * S);
+  enqueue(desk, rowOf("a"));
+  await desk.clock.settle();
+  desk.deliveries.note("desk", undefined);
+  await desk.clock.advance(59 * S);
+  expect(keys(desk.first)).toEqual(named("a"));
+});
+
+test("a channel is clear once it was seen to work since the start and nothing old waits for it", async () => {
+  const desk = open();
+  const isClear = () => desk.deliveries.isClear("desk");
+  expect(isClear()).toBe(false);
+  desk.deliveries.note("desk", undefined);
+  expect(isClear()).toBe(true);
+  desk.first.outcome = fail("not_sent");
+  enqueue(desk, rowOf("a"));
+  await desk.clock.advance(2 * MIN);
+  expect(isClear()).toBe(true);
+  await desk.clock.advance(S);
+  expect(isClear()).toBe(false);
+  desk.restart();
+  desk.deliveries.note("desk", undefined);
+  expect(isClear()).toBe(false); // it waits since the run before
+  desk.first.outcome = accept;
+  await desk.clock.advance(MIN);
+  expect(isClear()).toBe(true);
+});
+
+test("H1: what may have been on its way when the process died goes out with the same key and words, however late", async () => {
+  const desk = open();
+  desk.first.outcome = hang;
+  enqueue(desk, rowOf("a"));
+  await desk.clock.advance(S);
+  desk.first.outcome = accept;
+  await desk.clock.advance(10 * MIN);
+  desk.restart();
+  await desk.clock.advance(MIN);
+  const [first, second] = desk.first.attempts.map(({ delivery }) => delivery);
+  expect([second?.key, second?.message]).toEqual([first?.key, first?.message]);
+});
+
+test("an alert never waits for the decoration of an earlier message", async () => {
+  const desk = open();
+  const decorations: AbortSignal[] = [];
+  Object.assign(desk.first, {
+    decorate: (_: Delivery, signal: AbortSignal) => {
+      decorations.push(signal);
+      return new Promise(() => {}); // hangs, and heeds no signal
+    },
+  });
+  enqueue(desk, rowOf("a"));
+  await desk.clock.advance(S);
+  expect(decorations).toHaveLength(1);
+  enqueue(desk, rowOf("b"));
+  await desk.clock.advance(S);
+  expect(decorations[0]?.aborted).toBe(true);
+  expect(keys(desk.first)).toEqual(named("a", "b"));
 });
 
 test("a check that succeeds does not shorten a wait that the channel asked for", async () => {
@@ -307,9 +319,12 @@ test("a message that comes while the channel rests waits like the others", async
 
 // ---------------------------------------------------------------- retry
 
-test.each(["not_sent", "ambiguous"] as const)(
+test.each([
+  ["not_sent", [1, 1, 1], 2],
+  ["ambiguous", [1, 2, 3], 1],
+] as const)(
   "%s is tried again without end, ever more slowly, at most 5 minutes apart",
-  async (kind) => {
+  async (kind, attempts, wordings) => {
     const desk = open();
     desk.first.outcome = fail(kind);
     enqueue(desk, rowOf("a"));
@@ -320,8 +335,8 @@ test.each(["not_sent", "ambiguous"] as const)(
     );
     expect(new Set(all.slice(20))).toEqual(new Set([150 * S]));
     expect(all.length).toBeGreaterThan(500);
-    expect(new Set(keys(desk.first)).size).toBe(1);
-    expect(desk.first.attempts.map(({ delivery }) => delivery.attempt).slice(0, 3)).toEqual([1, 2, 3]);
+    expect(new Set(keys(desk.first)).size).toBe(wordings); // in time, and late
+    expect(desk.first.attempts.map(({ delivery }) => delivery.attempt).slice(0, 3)).toEqual(attempts);
     expect(desk.store.rows()[0]).toMatchObject({ attempts: all.length + 1, error: `it is ${kind}` });
   },
 );
@@ -375,20 +390,61 @@ test("a delivery that succeeds makes the channel as good as new", async () => {
 test("attempts of earlier runs count: what goes out may be a repeat", async () => {
   const desk = open();
   const [row] = commit(desk.store, rowOf("a"));
-  desk.deliveries.add(row === undefined ? [] : [{ ...row, attempts: 3 }]);
+  desk.deliveries.add(row === undefined ? [] : [{ ...row, attempts: 3, isAmbiguous: true }]);
   await desk.clock.settle();
   expect(desk.first.attempts[0]?.delivery.attempt).toBe(4);
 });
 
-test("an error that no adapter foresaw counts as ambiguous", async () => {
+test("N16: an error that no adapter foresaw counts as ambiguous; from the third on the message goes in its plainest form", async () => {
   const desk = open();
-  desk.first.outcome = async () => {
-    throw new TypeError("terminated");
+  desk.first.outcome = async (delivery) => {
+    if (delivery.plain) return accept(delivery);
+    throw new TypeError("cannot lay this out");
   };
   enqueue(desk, rowOf("a"));
   await desk.clock.settle();
   expect(desk.settled).toEqual(["1 ambiguous"]);
-  expect(desk.store.rows()[0]?.error).toBe("terminated");
+  expect(desk.store.rows()[0]).toMatchObject({ error: "cannot lay this out", isAmbiguous: true });
+  await desk.clock.advance(MIN);
+  expect(desk.settled).toEqual(["1 ambiguous", "1 ambiguous", "1 payload", "1 delivered"]);
+});
+
+test("N4: only an attempt after which a copy may be there makes the next one a repeat", async () => {
+  const desk = open();
+  const outcomes = [fail("not_sent"), fail("not_sent"), fail("ambiguous"), fail("not_sent"), accept];
+  desk.first.outcome = (delivery) => (outcomes.shift() ?? accept)(delivery);
+  enqueue(desk, rowOf("a"));
+  await desk.clock.advance(MIN);
+  expect(desk.first.attempts.map(({ delivery }) => delivery.attempt)).toEqual([1, 1, 1, 4, 5]);
+  expect(new Set(keys(desk.first)).size).toBe(1);
+});
+
+test("N1, N15: a storm goes out in a burst of five, then one a second, and a pause earns the next burst", async () => {
+  const desk = open();
+  enqueue(desk, ...Array.from({ length: 8 }, (_, n) => rowOf(`${n}`)));
+  await desk.clock.advance(3 * S);
+  expect(times(desk.first)).toEqual([0, 0, 0, 0, 0, 1 * S, 2 * S, 3 * S]);
+  await desk.clock.advance(MIN);
+  enqueue(desk, ...Array.from({ length: 6 }, (_, n) => rowOf(`later ${n}`)));
+  await desk.clock.advance(S);
+  expect(times(desk.first).slice(8)).toEqual([63, 63, 63, 63, 63, 64].map((s) => s * S));
+});
+
+test("of what may go at once the worst goes first", async () => {
+  const desk = open();
+  desk.first.outcome = fail("not_sent");
+  const info = { ...critical, severity: "info" } as const;
+  enqueue(
+    desk,
+    rowOf("ended", { message: resolved }),
+    rowOf("info", { message: info }),
+    rowOf("critical"),
+    rowOf("next"),
+  );
+  await desk.clock.settle();
+  desk.first.outcome = accept;
+  await desk.clock.advance(S);
+  expect(keys(desk.first).slice(1)).toEqual(named("critical", "next", "info", "ended"));
 });
 
 test("a refused message goes out plain at once, and stays plain; then others go first", async () => {
@@ -447,7 +503,7 @@ test.each([
     enqueue(desk, rowOf("a"));
     await desk.clock.advance(90 * S - 1);
     expect(desk.settled).toEqual([]);
-    await desk.clock.advance(1);
+    await desk.clock.advance(1 + HEED_MS);
     expect(desk.settled).toEqual(["1 ambiguous"]);
     expect(desk.first.attempts[0]?.signal.aborted).toBe(true);
     expect(desk.store.rows()[0]?.error).toBe(error);
@@ -463,7 +519,7 @@ test("a late outcome of an attempt that was given up changes nothing", async () 
   const late = Promise.withResolvers<Receipt>();
   desk.first.outcome = () => late.promise;
   enqueue(desk, rowOf("a"));
-  await desk.clock.advance(90 * S);
+  await desk.clock.advance(90 * S + HEED_MS);
   desk.first.outcome = fail("not_sent");
   late.resolve({ ts: "late" });
   await desk.clock.advance(10 * S);
@@ -489,28 +545,27 @@ test("stop lets an attempt under way end, and sends nothing more; the rest stays
 });
 
 test.each([
-  ["heeds its signal", waitForCut],
-  ["does not", hang],
-])(
-  "stop cuts an attempt off after its grace, whether the adapter %s; it is not counted as failed",
-  async (_, outcome) => {
-    const desk = open();
-    desk.first.outcome = outcome;
-    enqueue(desk, rowOf("a"));
-    await desk.clock.settle();
-    let isStopped = false;
-    const stopped = desk.deliveries.stop(3 * S).then(() => {
-      isStopped = true;
-    });
-    await desk.clock.advance(3 * S - 1);
-    expect(isStopped).toBe(false);
-    await desk.clock.advance(1);
-    await stopped;
-    expect(desk.first.attempts[0]?.signal.aborted).toBe(true);
-    expect(desk.store.pending(0)).toMatchObject([{ key: keyOf("a"), attempts: 0, error: null }]);
-    expect(desk.clock.sleepers()).toEqual([]);
-  },
-);
+  ["may have sent it, and says so", waitForCut, { attempts: 1, error: "cut off", isAmbiguous: true }],
+  ["does not heed its signal", hang, { attempts: 1, error: "margind is stopping", isAmbiguous: true }],
+  ["has surely not sent it", waitForCut, { attempts: 0, error: null, isAmbiguous: false }],
+] as const)("stop cuts an attempt off after its grace; the adapter %s", async (_, outcome, left) => {
+  const desk = open();
+  desk.first.outcome = (delivery, signal) =>
+    outcome(delivery, signal).catch((error) => (left.isAmbiguous ? Promise.reject(error) : fail("not_sent")()));
+  enqueue(desk, rowOf("a"));
+  await desk.clock.settle();
+  let isStopped = false;
+  const stopped = desk.deliveries.stop(3 * S).then(() => {
+    isStopped = true;
+  });
+  await desk.clock.advance(3 * S - 1);
+  expect(isStopped).toBe(false);
+  await desk.clock.advance(1 + HEED_MS);
+  await stopped;
+  expect(desk.first.attempts[0]?.signal.aborted).toBe(true);
+  expect(desk.store.pending(0)).toMatchObject([{ key: keyOf("a"), ...left }]);
+  expect(desk.clock.sleepers()).toEqual([]);
+});
 
 test("stop is at once when the channels are idle or at rest", async () => {
   const desk = open({ channels: { desk: ["#alerts"], mail: ["a@example.com"] } });
@@ -574,6 +629,33 @@ test("what was accepted is not sent again when the disk cannot record it; it say
   );
 });
 
+test("what was accepted while the disk was full is written down when it works again", async () => {
+  const desk = open();
+  enqueue(desk, rowOf("a"), rowOf("b"));
+  desk.store.failure = "the disk is full";
+  await desk.clock.settle();
+  expect(desk.store.pending(0)).toHaveLength(2);
+  desk.store.failure = undefined;
+  enqueue(desk, rowOf("c"));
+  await desk.clock.settle();
+  expect(desk.store.pending(0)).toEqual([]);
+  expect(keys(desk.first)).toEqual(named("a", "b", "c"));
+});
+
+test.each([
+  ["fails", async () => Promise.reject(new Error("no such message"))],
+  ["hangs", hang],
+])("living messages whose update %s make nothing look unsent, and hold up nothing for ever", async (_, decorate) => {
+  const desk = open();
+  desk.first.decorate = async () => void (await decorate());
+  enqueue(desk, rowOf("a"));
+  await desk.clock.advance(S);
+  expect(desk.store.pending(0)).toEqual([]);
+  enqueue(desk, rowOf("b"));
+  await desk.clock.advance(3 * MIN);
+  expect(desk.settled).toEqual(["1 delivered", "2 delivered"]);
+});
+
 test("a failed attempt is tried again although the disk cannot record it", async () => {
   const desk = open();
   desk.first.outcome = fail("not_sent");
@@ -586,8 +668,8 @@ test("a failed attempt is tried again although the disk cannot record it", async
 test("rows that only memory holds are delivered like the others", async () => {
   const desk = open();
   desk.deliveries.add([
-    { ...rowOf("a"), id: -1, attempts: 0, error: null },
-    { ...rowOf("b"), id: -2, attempts: 0, error: null },
+    { ...rowOf("a"), id: -1, attempts: 0, error: null, isAmbiguous: false },
+    { ...rowOf("b"), id: -2, attempts: 0, error: null, isAmbiguous: false },
   ]);
   await desk.clock.settle();
   expect(keys(desk.first)).toEqual(named("a", "b"));

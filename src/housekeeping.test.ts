@@ -1,11 +1,11 @@
-// A channel in trouble is told on the others, and so is its recovery.
+// A channel in trouble is told on the others, and so is its recovery; so are a disk that takes nothing and a time without a watch.
 import { expect, test } from "vitest";
 import { createTestClock } from "../test/support/clock.ts";
 import { bookOf, messageText, UTC } from "../test/support/desk.ts";
 import { createMemoryStore } from "../test/support/memory-store.ts";
 import type { ChannelTrouble } from "./core/channel.ts";
 import type { OutboxRow } from "./core/ports.ts";
-import { watchChannels } from "./housekeeping.ts";
+import { keepHouse, watchChannels } from "./housekeeping.ts";
 import { openLedger } from "./ledger.ts";
 import { silentLog } from "./lib/log.ts";
 
@@ -24,12 +24,17 @@ function open(language: "en" | "zh-CN" = "en") {
   });
   const told: OutboxRow[] = [];
   let troubles: readonly ChannelTrouble[] = [];
-  const deliveries = { add: (rows: readonly OutboxRow[]) => void told.push(...rows), troubles: () => troubles };
+  let isClear = true;
+  const deliveries = {
+    add: (rows: readonly OutboxRow[]) => void told.push(...rows),
+    troubles: () => troubles,
+    isClear: () => isClear,
+  };
   const book = { ...bookOf({}), notifiers: channels.map(({ name }) => name) };
   return {
     told,
-    look(now: readonly ChannelTrouble[]) {
-      troubles = now;
+    look(now: readonly ChannelTrouble[], clear = true) {
+      [troubles, isClear] = [now, clear];
       told.length = 0;
       watchChannels({ deliveries, ledger, book, locale: { ...UTC, language }, clock });
       return told.map(({ notifier, message }) => `${notifier}: ${messageText(message)}`);
@@ -92,3 +97,95 @@ test("a channel in trouble gets no reminders", async () => {
 test("in Chinese", () => {
   expect(open("zh-CN").look([refused()])[0]).toContain("严重 · margind · 通知渠道 desk 无法送达");
 });
+
+test("a channel of which nothing is known since the start delivers again only when it is seen to", () => {
+  const desk = open();
+  desk.look([refused()]);
+  expect(desk.look([], false)).toEqual([]); // a restart: nobody has tried it yet
+  expect(desk.look([], true)).toHaveLength(2);
+});
+
+// ---------------------------------------------------------------- the whole round
+
+const S = 1000;
+
+/** Housekeeping as it runs, with one channel and no account. */
+function keep() {
+  const clock = createTestClock();
+  const store = createMemoryStore();
+  const logged: string[] = [];
+  const log = { ...silentLog, warn: (_: object, text: string) => void logged.push(text) };
+  const desk = { name: "desk", recipients: ["desk"] };
+  const ledger = openLedger({
+    store,
+    instance: "test",
+    notifiers: [desk],
+    log: silentLog,
+    isWatched: () => true,
+    isWaiting: () => true,
+  });
+  const told: string[] = [];
+  let ticks = 0;
+  const deliveries = {
+    add: (rows: readonly OutboxRow[]) => void told.push(...rows.map(({ message }) => message.title)),
+    troubles: () => [],
+    isClear: () => true,
+  };
+  const stopping = new AbortController();
+  const book = { ...bookOf(), notifiers: ["desk"] };
+  const onTick = () => {
+    ticks += 1;
+  };
+  const parts = { accounts: [], deliveries, store, ledger, book, locale: UTC, clock, log, tickMs: S, onTick };
+  const stop = () => {
+    stopping.abort();
+    return done;
+  };
+  const done = keepHouse(parts, stopping.signal).catch(() => undefined);
+  return { clock, store, ledger, told, logged, ticks: () => ticks, stop };
+}
+
+test("H3: a disk that takes nothing is told from memory, tried again, and its recovery told too", async () => {
+  const house = keep();
+  await house.clock.advance(5 * S);
+  expect(house.told).toEqual([]);
+  house.store.failure = "the disk is full";
+  house.ledger.commit({ changes: [], notifications: [] }, snapshot, 0);
+  await house.clock.advance(60 * S);
+  expect(house.told).toEqual(["CRITICAL · margind · the state cannot be written"]);
+  house.store.failure = undefined;
+  await house.clock.advance(10 * S);
+  expect(house.told.slice(1)).toEqual(["RESOLVED · margind · the state can be written again"]);
+  expect(house.store.alerts()).toEqual([]);
+  await house.stop();
+});
+
+test("H8: a machine that slept longer than staleAfter says from when to when nobody watched", async () => {
+  const house = keep();
+  await house.clock.advance(5 * S);
+  house.clock.stepWall(30 * S); // staleAfter itself
+  await house.clock.advance(2 * S);
+  expect(house.told).toEqual([]);
+  house.clock.stepWall(34 * 60 * S);
+  await house.clock.advance(2 * S);
+  expect(house.told).toEqual([expect.stringMatching(/^WARNING · margind · nobody watched from .* \(34 min\)$/)]);
+  house.clock.stepWall(-34 * 60 * S); // H6: back again: nothing was missed
+  await house.clock.advance(60 * S);
+  expect(house.told).toHaveLength(1);
+  await house.stop();
+});
+
+test("H9: an event loop that stood still is told in the log, and missed rounds are not made up for", async () => {
+  const house = keep();
+  await house.clock.advance(10 * S);
+  const before = house.ticks();
+  house.clock.stall(5 * S);
+  await house.clock.advance(0);
+  expect([house.logged, house.ticks()]).toEqual([[], before + 1]);
+  house.clock.stall(3600 * S);
+  await house.clock.advance(0);
+  expect([house.logged, house.ticks()]).toEqual([["the event loop stood still"], before + 2]);
+  await house.stop();
+});
+
+const snapshot = { account: "main", okAtMs: { cross: null, isolated: null }, known: [], pairs: 0, trouble: null };

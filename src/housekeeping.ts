@@ -1,6 +1,6 @@
-// Once a second: is anybody blind, is a channel in trouble, did another process add a row, is there something old to drop? The watch goes before the disk:
-// what cannot be read or pruned now is tried again later.
-import { advanceOwn, type Rulebook } from "./core/advance.ts";
+// Once a second: is anybody blind, is a channel or the disk in trouble, did nobody watch for a while, did another process add a row, is
+// there something old to drop? The watch goes before the disk: what cannot be read or pruned now is tried again later.
+import { type Advance, advanceOwn, type Rulebook } from "./core/advance.ts";
 import { announce } from "./core/announce.ts";
 import type { Locale } from "./core/format.ts";
 import { type Clock, OWN_ACCOUNT, StoreError } from "./core/ports.ts";
@@ -9,31 +9,43 @@ import { type CycleParts, pass } from "./cycle.ts";
 import { type Deliveries, mutedBy } from "./deliver.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Log } from "./lib/log.ts";
+import { gapNotice } from "./life.ts";
 
 export interface HousekeepingParts {
   readonly accounts: readonly CycleParts[];
-  readonly deliveries: Deliveries;
+  readonly deliveries: Pick<Deliveries, "add" | "troubles" | "isClear">;
   readonly store: Store;
   readonly ledger: Ledger;
   readonly book: Rulebook;
   readonly locale: Locale;
   readonly clock: Clock;
   readonly log: Log;
+  /** Time between two rounds. */
+  readonly tickMs: number;
+  /** Called at every round: the watch of the watch. */
+  onTick(): void;
 }
 
-const TICK_MS = 1000;
+/** How much later than due a round may be before the event loop is said to have stood still. */
+const STALL_MS = 5000;
+const RETRY_EVERY_MS = 10_000;
 const PRUNE_EVERY_MS = 3_600_000;
 const KEEP_DELIVERED_MS = 14 * 86_400_000;
 
 /** Runs until aborted, then rejects with the abort's reason. */
 export async function keepHouse(parts: HousekeepingParts, signal: AbortSignal): Promise<void> {
-  const { accounts, clock, log } = parts;
+  const { accounts, clock, log, tickMs, onTick } = parts;
   const adopt = adopter(parts);
   const prune = pruner(parts);
+  const watchTime = timeWatcher(parts);
+  const watchDisk = diskWatcher(parts);
   for (;;) {
-    await clock.sleep(TICK_MS, signal);
+    await clock.sleep(tickMs, signal);
+    onTick();
+    watchTime();
     for (const account of accounts) pass(account, []);
     watchChannels(parts);
+    watchDisk();
     try {
       adopt();
       prune();
@@ -44,24 +56,79 @@ export async function keepHouse(parts: HousekeepingParts, signal: AbortSignal): 
   }
 }
 
-type ChannelParts = Pick<HousekeepingParts, "ledger" | "book" | "locale" | "clock"> & {
-  readonly deliveries: Pick<Deliveries, "add" | "troubles">;
+const NOTHING: Advance = { changes: [], situations: [] };
+
+type Telling = Pick<HousekeepingParts, "ledger" | "book" | "locale" | "clock"> & {
+  readonly deliveries: Pick<Deliveries, "add" | "troubles" | "isClear">;
 };
 
-/** A channel in trouble is announced on the others, and so is its recovery. */
-export function watchChannels({ deliveries, ledger, book, locale, clock }: ChannelParts): void {
+/** Commits what came of something of our own, and hands it to the channels. */
+export function tell(moved: readonly Advance[], { deliveries, ledger, book, locale, clock }: Telling): void {
   const nowMs = clock.wallMs();
-  const troubles = deliveries.troubles();
-  const moved = book.notifiers.map((name) => {
-    const trouble = troubles.find(({ notifier }) => notifier === name);
-    const id = { account: OWN_ACCOUNT, subject: `notifier ${name}`, rule: "undelivered" } as const;
-    const facts = { about: "undelivered", trouble } as const;
-    return advanceOwn(id, trouble === undefined ? null : "critical", facts, { states: ledger.states, book, nowMs });
-  });
   const changes = moved.flatMap((each) => each.changes);
   const situations = moved.flatMap((each) => each.situations);
   const audience = { book, states: ledger.states, nowMs, locale, muted: mutedBy(deliveries) };
   deliveries.add(ledger.commit(announce(changes, situations, audience), undefined, nowMs));
+}
+
+/** A channel in trouble is announced on the others, and so is its recovery. */
+export function watchChannels(parts: Telling): void {
+  const { deliveries, ledger, book, clock } = parts;
+  const nowMs = clock.wallMs();
+  const troubles = deliveries.troubles();
+  const moved = book.notifiers.map((name) => {
+    const trouble = troubles.find(({ notifier }) => notifier === name);
+    // Silence right after a start proves nothing: what an earlier run said of the channel holds until it is seen to work.
+    if (trouble === undefined && !deliveries.isClear(name)) return NOTHING;
+    const id = { account: OWN_ACCOUNT, subject: `notifier ${name}`, rule: "undelivered" } as const;
+    const facts = { about: "undelivered", trouble } as const;
+    return advanceOwn(id, trouble === undefined ? null : "critical", facts, { states: ledger.states, book, nowMs });
+  });
+  tell(moved, parts);
+}
+
+/** A disk that takes nothing is told from memory, and so is that it works again. */
+function diskWatcher(parts: HousekeepingParts): () => void {
+  const { ledger, book, clock } = parts;
+  let retryMs = Number.NEGATIVE_INFINITY;
+  return () => {
+    if (ledger.storeTrouble() !== undefined && clock.monoMs() >= retryMs) {
+      retryMs = clock.monoMs() + RETRY_EVERY_MS;
+      ledger.retry();
+    }
+    const reason = ledger.storeTrouble();
+    const id = { account: OWN_ACCOUNT, subject: "daemon", rule: "disk" } as const;
+    const facts = { about: "daemon", trouble: { kind: "disk", reason } } as const;
+    const scene = { states: ledger.states, book, nowMs: clock.wallMs() };
+    tell([advanceOwn(id, reason === undefined ? null : "critical", facts, scene)], parts);
+  };
+}
+
+/**
+ * Notices that the event loop stood still, that the machine slept or its clock jumped: in that time nobody watched. The exchange is
+ * not to blame for it, so the time does not count as its silence.
+ */
+function timeWatcher(parts: HousekeepingParts): () => void {
+  const { clock, book, log, tickMs } = parts;
+  let lastMonoMs = clock.monoMs();
+  let lastWallMs = clock.wallMs();
+  return () => {
+    const [monoMs, wallMs] = [clock.monoMs(), clock.wallMs()];
+    const lateMs = monoMs - lastMonoMs - tickMs;
+    if (lateMs > STALL_MS) log.warn({ lateMs: Math.round(lateMs) }, "the event loop stood still");
+    if (wallMs - lastWallMs - tickMs > book.maxGapMs) {
+      for (const account of parts.accounts) forgive(account, Math.max(0, lateMs));
+      tell([gapNotice(lastWallMs, wallMs, "asleep", book)], parts);
+    }
+    [lastMonoMs, lastWallMs] = [monoMs, wallMs];
+  };
+}
+
+function forgive({ exchange, sources, ledger }: CycleParts, ms: number): void {
+  for (const source of sources) {
+    const health = ledger.health(exchange.account, source);
+    if (health !== undefined) ledger.setHealth(exchange.account, { ...health, okMonoMs: health.okMonoMs + ms });
+  }
 }
 
 /** Rows that another process put into the outbox (margind test-notify) are delivered too. */

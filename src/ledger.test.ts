@@ -162,7 +162,7 @@ test("while the store fails, rows come from memory, each with an id of its own t
   expect(new Set(ids).size).toBe(4);
   expect(ids.every((id) => id < 0)).toBe(true);
   expect(stateOf(ledger, "main|cross")).toEqual(["cross-margin-level"]);
-  expect(ledger.storeFailingSinceMs()).toBe(3);
+  expect(ledger.storeTrouble()).toBe("the disk is full");
   expect(logged).toEqual([expect.stringContaining("the state cannot be written")]);
 });
 
@@ -175,11 +175,40 @@ test("when it is back, all that changed meanwhile is stored with the next commit
   store.failure = undefined;
   ledger.commit({ changes: [], notifications: [] }, snapshot(), 0);
   expect(store.alerts()).toMatchObject([{ state: { severity: "critical" } }]);
-  expect(ledger.storeFailingSinceMs()).toBeUndefined();
+  expect(ledger.storeTrouble()).toBeUndefined();
   expect(logged.at(-1)).toBe("the state can be written again");
   expect(store.commits.at(-1)?.alerts).toHaveLength(1);
   ledger.commit({ changes: [], notifications: [] }, snapshot(), 0);
   expect(store.commits.at(-1)?.alerts).toEqual([]);
+});
+
+test("a commit that failed but reached the disk all the same hides no row of the next one", () => {
+  const { store, ledger } = open();
+  const watched = desk();
+  const commit = store.commit.bind(store);
+  store.commit = (change) => {
+    commit(change);
+    throw new StoreError("disk I/O error");
+  };
+  ledger.commit(watched.look(0, cross(1.36)), undefined, 0);
+  store.commit = commit;
+  const added = ledger.commit(watched.look(5 * S, cross(1.24)), undefined, 5);
+  expect(added.map(({ message }) => message.kind)).toEqual(["raised", "raised"]);
+});
+
+test("what the disk did not take is tried again without anything new to store", () => {
+  const { store, ledger } = open();
+  store.failure = "the disk is full";
+  ledger.commit(desk().look(0, cross(1.24)), undefined, 0);
+  ledger.retry();
+  expect(ledger.storeTrouble()).toBe("the disk is full");
+  store.failure = undefined;
+  ledger.retry();
+  expect(ledger.storeTrouble()).toBeUndefined();
+  expect(store.alerts()).toMatchObject([{ state: { severity: "critical" } }]);
+  const before = store.commits.length;
+  ledger.retry();
+  expect(store.commits.length).toBe(before);
 });
 
 test("what is not the store's failure is thrown", () => {

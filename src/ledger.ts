@@ -22,8 +22,10 @@ export interface Ledger {
   hasSeen(account: string): boolean;
   /** Keys of the rows that began the conversations of what is firing: later messages answer to them. */
   neededKeys(): ReadonlySet<string>;
-  /** Since when (wall ms) the store takes nothing; undefined while it works. */
-  storeFailingSinceMs(): number | undefined;
+  /** Why the store takes nothing, in words; undefined while it works. */
+  storeTrouble(): string | undefined;
+  /** Tries again to store what could only be kept in memory. */
+  retry(): void;
 }
 
 export interface LedgerParts {
@@ -45,7 +47,7 @@ export function openLedger({ store, instance, notifiers, log, isWatched, isWaiti
   const unsaved = new Map<string, AlertChange>();
   /** Rows that live in memory only, because the disk took nothing. */
   let volatile: readonly NewRow[] = [];
-  let failingSinceMs: number | undefined;
+  let failing: string | undefined;
   let lastVolatileId = 0;
   for (const change of store.alerts()) apply(states, change);
 
@@ -66,32 +68,33 @@ export function openLedger({ store, instance, notifiers, log, isWatched, isWaiti
     });
   };
 
-  const save = (
-    alerts: readonly AlertChange[],
-    rows: readonly NewRow[],
-    snapshot: Snapshot | undefined,
-    nowMs: number,
-  ) => {
+  const save = (alerts: readonly AlertChange[], rows: readonly NewRow[], snapshot: Snapshot | undefined) => {
     const all = [...unsaved.values(), ...alerts];
     try {
       const kept = volatile.filter(({ key }) => isWaiting(key));
-      const added = store.commit({ alerts: all, rows: [...kept, ...rows], snapshot }).slice(kept.length);
-      if (failingSinceMs !== undefined) log.warn({}, "the state can be written again");
+      const underWay = new Set(kept.map(({ key }) => key));
+      // By key, not by place: a commit that failed may have reached the disk all the same, and then a known key adds no row.
+      const added = store
+        .commit({ alerts: all, rows: [...kept, ...rows], snapshot })
+        .filter(({ key }) => !underWay.has(key));
+      if (failing !== undefined) log.warn({}, "the state can be written again");
       unsaved.clear();
       volatile = [];
-      failingSinceMs = undefined;
+      failing = undefined;
       return added;
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
-      if (failingSinceMs === undefined)
+      if (failing === undefined)
         log.error(
           { error },
           "the state cannot be written: alerts go on from memory, a restart now may repeat or lose some",
         );
-      failingSinceMs ??= nowMs;
+      failing = error.message;
       for (const change of alerts) unsaved.set(alertKey(change.id), change);
       volatile = [...volatile, ...rows];
-      return rows.map((row): OutboxRow => ({ ...row, id: --lastVolatileId, attempts: 0, error: null }));
+      return rows.map(
+        (row): OutboxRow => ({ ...row, id: --lastVolatileId, attempts: 0, error: null, isAmbiguous: false }),
+      );
     }
   };
 
@@ -106,12 +109,15 @@ export function openLedger({ store, instance, notifiers, log, isWatched, isWaiti
     commit({ changes, notifications }, snapshot, nowMs) {
       const rows = notifications.flatMap((notification) => rowsOf(notification, nowMs));
       const nothing = changes.length === 0 && rows.length === 0 && snapshot === undefined;
-      const added = nothing ? [] : save(changes, rows, snapshot, nowMs);
+      const added = nothing ? [] : save(changes, rows, snapshot);
       for (const change of changes) apply(states, change);
       if (snapshot !== undefined) snapshots.set(snapshot.account, snapshot);
       return added;
     },
-    storeFailingSinceMs: () => failingSinceMs,
+    storeTrouble: () => failing,
+    retry() {
+      if (failing !== undefined) save([], [], undefined);
+    },
   };
 }
 

@@ -22,12 +22,16 @@ const refused = failing("refused", new NotifyError("refused", "Slack does not kn
 const unreachable = failing("unreachable", new NotifyError("not_sent", "connection refused"));
 const odd = failing("odd", new TypeError("x is not a function"));
 
+function recorder(logged: string[]): Log {
+  const say = (level: string) => (_: object, text: string) => void logged.push(`${level}: ${text}`);
+  return { trace() {}, debug() {}, info: say("info"), warn: say("warn"), error: say("error") };
+}
+
 function watch(notifiers: readonly Notifier[], signal = NEVER) {
   const clock = createTestClock();
   const logged: string[] = [];
   const noted: string[] = [];
-  const say = (level: string) => (_: object, text: string) => void logged.push(`${level}: ${text}`);
-  const log: Log = { trace() {}, debug() {}, info: say("info"), warn: say("warn"), error: say("error") };
+  const log = recorder(logged);
   const note = (notifier: string, refusal: string | undefined) => void noted.push(`${notifier} ${refusal ?? "works"}`);
   return { clock, logged, noted, reason: watchNotifiers({ notifiers, deliveries: { note }, clock, log }, signal) };
 }
@@ -35,9 +39,45 @@ function watch(notifiers: readonly Notifier[], signal = NEVER) {
 test.each<[string, readonly Notifier[]]>([
   ["all of them work", [good]],
   ["none can be reached now", [unreachable, unreachable]],
+  ["one is refused and the other cannot be reached now", [refused, unreachable]],
   ["one fails in a way that nobody foresaw", [good, odd]],
 ])("it does not give up when %s", async (_, notifiers) => {
-  expect(await watch(notifiers).reason).toBeUndefined();
+  const stopping = new AbortController();
+  const { clock, reason } = watch(notifiers, stopping.signal);
+  const ended = reason.catch(() => undefined);
+  await clock.advance(3_600_000);
+  stopping.abort();
+  expect(await ended).toBeUndefined();
+});
+
+test("one that could not be reached at the start is looked at until somebody knows, and is told once what it says", async () => {
+  const answers = [undefined, undefined, new NotifyError("refused", "no such token"), undefined, "good"];
+  const late = notifier("late", async () => {
+    const answer = answers.shift();
+    if (answer !== "good") throw answer ?? new NotifyError("not_sent", "connection refused");
+  });
+  const { clock, logged, noted, reason } = watch([good, late]);
+  await clock.advance(240_000);
+  expect(await reason).toBeUndefined();
+  expect(noted).toEqual(["good works", "late no such token", "late works"]);
+  expect(logged).toEqual([
+    "info: the notifier works",
+    "error: the notifier does not work now, margind keeps trying: connection refused",
+    "error: the notifier does not work: no such token",
+    "error: the notifier does not work now, margind keeps trying: connection refused",
+    "info: the notifier works",
+  ]);
+});
+
+test("a check that does not end is ended, and made again", async () => {
+  const hanging = notifier("hanging", () => new Promise(() => {}));
+  const stopping = new AbortController();
+  const { clock, logged, reason } = watch([hanging], stopping.signal);
+  const ended = reason.catch(() => undefined);
+  await clock.advance(20_000);
+  expect(logged).toEqual(["error: the notifier does not work now, margind keeps trying: no answer within 20 s"]);
+  stopping.abort();
+  await ended;
 });
 
 test("it gives up when all of them are refused for good", async () => {
@@ -53,6 +93,16 @@ test("each notifier's state is told and noted, with what is wrong", async () => 
     "info: the notifier works",
   ]);
   expect(noted).toEqual(["good works", "refused Slack does not know this token"]);
+});
+
+test("what a channel that works remarks is told where it is a warning", async () => {
+  const remarking = notifier("remarking", async (_, remark) => {
+    remark?.({ status: "good", text: "signed in" });
+    remark?.({ status: "warning", text: "no scopes", todo: "look" });
+  });
+  const { clock, logged } = watch([remarking]);
+  await clock.settle();
+  expect(logged).toEqual(["warn: no scopes: look", "info: the notifier works"]);
 });
 
 test("one that refuses beside one that works is looked at once a minute, until somebody has mended it", async () => {

@@ -5,10 +5,9 @@ import { announce } from "./core/announce.ts";
 import { startHealth } from "./core/feed.ts";
 import type { Locale } from "./core/format.ts";
 import { type Context, isAsked } from "./core/observe.ts";
-import { severityOf } from "./core/picture.ts";
 import type { AlertId, Exchange, OutboxRow, ReadResult, Source, Subject } from "./core/ports.ts";
 import { OWN_RULES } from "./core/rules/types.ts";
-import type { CycleParts } from "./cycle.ts";
+import { type CycleParts, startTurns } from "./cycle.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Log } from "./lib/log.ts";
 import { isKeyRefusal } from "./startup.ts";
@@ -31,9 +30,12 @@ export interface Watch {
   readonly polled: Promise<void>;
   /** What the last poll's refusal said. */
   refusal(): string | undefined;
-  /** Blind because the key is refused, and never saw anything since the start. */
+  /** The key was refused for every source, more than once, and never accepted since the start. */
   isRefused(): boolean;
 }
+
+/** Once can be a hiccup of the exchange. */
+const REFUSALS_MIN = 2;
 
 export function watchOf(account: WatchedAccount, exchange: Exchange, shared: Shared, log: Log): Watch {
   const sources: readonly Source[] = [
@@ -50,9 +52,12 @@ export function watchOf(account: WatchedAccount, exchange: Exchange, shared: Sha
   const polled = Promise.withResolvers<void>();
   let hasSeen = false;
   let last: readonly ReadResult[] = [];
+  let lastFlaw = "";
+  /** Refusals of the key in a row. */
+  const refusals = new Map<Source, number>();
   return {
     account,
-    parts: { ...shared, exchange, sources, used },
+    parts: { ...shared, exchange, sources, used, turns: startTurns() },
     polled: polled.promise,
     note(results) {
       if (results.length === 0) return; // everything was still being read
@@ -62,14 +67,17 @@ export function watchOf(account: WatchedAccount, exchange: Exchange, shared: Sha
       if (now !== undefined && now !== before) log.warn({ account: account.name }, `a poll failed: ${now}`);
       if (now === undefined && before !== undefined) log.info({ account: account.name }, "polls succeed again");
       last = results;
+      const flaw = sources.map((source) => ledger.health(account.name, source)?.invalid ?? "").join("");
+      if (flaw !== "" && flaw !== lastFlaw) log.warn({ account: account.name }, `an answer cannot be used: ${flaw}`);
+      lastFlaw = flaw;
+      for (const result of results) {
+        const source = result.ok ? result.answer.source : result.source;
+        refusals.set(source, isKeyRefusal(result) ? (refusals.get(source) ?? 0) + 1 : 0);
+      }
       polled.resolve();
     },
     refusal: () => failureIn(last),
-    isRefused: () =>
-      !hasSeen &&
-      last.length > 0 &&
-      last.every(isKeyRefusal) &&
-      severityOf(ledger.states, account.name, "feed") !== null,
+    isRefused: () => !hasSeen && sources.every((source) => (refusals.get(source) ?? 0) >= REFUSALS_MIN),
   };
 }
 
@@ -91,6 +99,7 @@ export function sayOrphans(
 ): readonly OutboxRow[] {
   const rules = new Map(book.rules.map((rule) => [rule.id, rule]));
   const isWatched = ({ account, subject, rule }: AlertId): boolean =>
+    subject === "daemon" ||
     book.notifiers.some((name) => subject === `notifier ${name}`) ||
     (isWatchedSubject(accounts, account, subject) &&
       (OWN_RULES.some((own) => own === rule) || (rules.get(rule)?.coversSubject(subject) ?? false)));

@@ -8,7 +8,7 @@ import { useWorld } from "./support/world.ts";
 const world = useWorld();
 
 describe("commands", () => {
-  test("test-notify goes through the outbox and waits for the receipts", async () => {
+  test("O9: test-notify goes through the outbox and waits for the receipts", async () => {
     const { code, out } = await world.run("test-notify");
     expect(code).toBe(0);
     expect(out).toContain("✔ desk");
@@ -16,7 +16,7 @@ describe("commands", () => {
     expect(world.now.smtp.mails).toHaveLength(2);
   });
 
-  test("test-notify beside a running daemon is delivered by the daemon", async () => {
+  test("O9: test-notify beside a running daemon is delivered by the daemon", async () => {
     await using _margind = world.daemon();
     await untilTrue(() => world.now.exchange.seen.length > 0);
     const { code, out } = await world.run("test-notify", "--to", "desk");
@@ -25,7 +25,7 @@ describe("commands", () => {
     expect(world.now.slack.posts).toHaveLength(1);
   });
 
-  test("test-notify says what a refused channel says, and fails", async () => {
+  test("O9: test-notify says what a refused channel says, and fails", async () => {
     const { code, out } = await world.runIn({ SLACK_TOKEN: "xoxb-wrong" }, "test-notify", "--to", "desk");
     expect(code).toBe(1);
     expect(out).toContain("✘ desk");
@@ -55,7 +55,7 @@ describe("commands", () => {
   });
 });
 
-test("no secret is printed or stored, at the most talkative log level", async () => {
+test("O5: no secret is printed or stored, at the most talkative log level", async () => {
   world.now.account.level = 1.24;
   {
     await using margind = world.daemon({ LOG_LEVEL: "trace" });

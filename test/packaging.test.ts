@@ -101,9 +101,13 @@ describe("Dockerfile", () => {
     expect(health).toMatch(/--start-period=\d+s/);
   });
 
-  test("the configuration lies where the help says", () => {
-    expect(argsOf("ENV").join(" ")).toContain("MARGIND_CONFIG=/etc/margind/margind.yaml");
-  });
+  test.each(["MARGIND_CONFIG=/etc/margind/margind.yaml", "MALLOC_TRIM_THRESHOLD_=65536"])(
+    "%s: the same in the image and under systemd",
+    (setting) => {
+      expect(argsOf("ENV").join(" ")).toContain(setting);
+      expect(unit.get("Environment")).toContain(setting);
+    },
+  );
 });
 
 // ---------------------------------------------------------------- systemd
@@ -131,7 +135,6 @@ describe("systemd unit", () => {
     ["DynamicUser", "yes", "no user to create, none to take over"],
     ["StateDirectory", "margind", "the volume of the image has the same path"],
     ["StateDirectoryMode", "0700", "positions are nobody else's business"],
-    ["Environment", "MARGIND_CONFIG=/etc/margind/margind.yaml", "as in the image"],
     ["ExecStart", "margind run", "wherever npm has put it"],
     ["LimitCORE", "0", "a core dump would hold the keys"],
   ])("%s=%s: %s", (key, value) => {

@@ -79,32 +79,12 @@ describe("blindness over a restart", () => {
 });
 
 describe("start", () => {
-  test("a second instance is refused and names the first", async () => {
-    await using first = world.daemon();
-    await untilTrue(() => world.now.exchange.seen.length > 0);
-    const second = await world.run("run");
-    expect(second.code).toBe(1);
-    expect(second.err).toContain(`process ${first.child.pid}`);
-  });
-
   test("a refused key ends it with exit 1, after the channels were told", async () => {
     world.writeConfig({ accounts: { main: { apiKey: "wrong", apiSecret: "wrong", poll: "* * * * * *" } } });
     const { code, err } = await world.run("run");
     expect(code).toBe(1);
     expect(err).toContain("Binance refuses every API key");
     expect(world.texts()[0]).toContain("Binance refuses the API key");
-  });
-
-  test("notifiers that all refuse end it with exit 1", async () => {
-    world.writeConfig({
-      notifiers: {
-        desk: { type: "slack", token: "xoxb-wrong", channel: world.now.slack.channel, apiUrl: world.now.slack.url },
-      },
-    });
-    const { code, err } = await world.run("run");
-    expect(code).toBe(1);
-    expect(err).toContain("Every notifier is refused for good");
-    expect(err).toContain("invalid_auth");
   });
 
   test("an exchange and channels out of reach do not keep it from starting; it says so and goes on", async () => {

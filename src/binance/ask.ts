@@ -21,7 +21,13 @@ export interface Asker {
   /** The same without a second try. */
   askOnce(path: string, params: Params, signal: AbortSignal): Promise<unknown>;
   /** Reads the exchange's clock. */
-  syncTime(signal: AbortSignal): Promise<void>;
+  syncTime(signal: AbortSignal): Promise<ClockRead>;
+}
+
+/** By how much this machine's clock is ahead of the exchange's, wrong by half the round trip at most. */
+export interface ClockRead {
+  readonly aheadMs: number;
+  readonly roundTripMs: number;
 }
 
 const TIME_PATH = "/api/v3/time";
@@ -31,27 +37,32 @@ const SLOW: Backoff = { firstMs: 2_000, maxMs: 8_000 };
 const SKEW_WARNING_MS = 1_000;
 
 export function createAsker(shared: Shared, { account, apiKey, sign, lane }: Key): Asker {
-  const { serverTime, clock, random, minSpacingMs, timeoutMs, recvWindowMs, log } = shared;
+  const { serverTime, freshness, clock, random, minSpacingMs, timeoutMs, recvWindowMs, log } = shared;
   const call = createCall(shared, account, lane);
 
   async function askOnce(path: string, params: Params, signal: AbortSignal) {
     const query = () => `?${signedQuery(params, { recvWindowMs, atMs: serverTime.nowMs(), sign })}`;
-    const { body } = await call(path, query, { "X-MBX-APIKEY": apiKey }, signal);
+    const { body, headers, startedMonoMs } = await call(path, query, { "X-MBX-APIKEY": apiKey }, signal);
+    freshness.check(headers, startedMonoMs);
     return body;
   }
 
-  async function syncTime(signal: AbortSignal) {
-    const { body, startedMonoMs, endedMonoMs } = await call(TIME_PATH, () => "", {}, signal);
+  async function syncTime(signal: AbortSignal): Promise<ClockRead> {
+    const { body, headers, startedMonoMs, endedMonoMs } = await call(TIME_PATH, () => "", {}, signal);
     const serverMs = serverTimeIn(body);
     if (serverMs === undefined) throw badResponse("no serverTime in the answer");
     // The exchange looked at its clock somewhere between; the middle is wrong by half the round trip at most.
-    const aheadMs = Math.round(serverTime.set(serverMs, (startedMonoMs + endedMonoMs) / 2));
-    const fields = { aheadMs, roundTripMs: Math.round(endedMonoMs - startedMonoMs) };
-    if (Math.abs(aheadMs) <= SKEW_WARNING_MS) return log.debug(fields, "read the exchange's clock");
-    log.warn(
-      fields,
-      "this machine's clock differs from the exchange's: requests use the exchange's, but mend it (NTP)",
-    );
+    const atMonoMs = (startedMonoMs + endedMonoMs) / 2;
+    freshness.anchor(headers, atMonoMs);
+    const aheadMs = Math.round(serverTime.set(serverMs, atMonoMs));
+    const read = { aheadMs, roundTripMs: Math.round(endedMonoMs - startedMonoMs) };
+    if (Math.abs(aheadMs) <= SKEW_WARNING_MS) log.debug(read, "read the exchange's clock");
+    else
+      log.warn(
+        read,
+        "this machine's clock differs from the exchange's: requests use the exchange's, but mend it (NTP)",
+      );
+    return read;
   }
 
   /** Waits as the failure asks for, or throws it when asking again cannot help. */
@@ -67,7 +78,7 @@ export function createAsker(shared: Shared, { account, apiKey, sign, lane }: Key
         // The whole key was too fast, not this one path.
         return lane.hold(stepMs({ firstMs: minSpacingMs, maxMs: SLOW.maxMs }, attempt));
       case "resync":
-        return syncTime(signal).catch((cause: unknown) => {
+        await syncTime(signal).catch((cause: unknown) => {
           log.debug({ account, error: cause }, "the exchange's clock cannot be read; the last offset stays");
         });
     }

@@ -16,6 +16,8 @@ export interface BarsKeeper {
   isDue(): boolean;
   /** `body` is the answer of tradeCoeff, or undefined when there was none. */
   take(body: unknown): void;
+  /** The exchange says that it tells bars no more. It may be wrong, so it is asked again, but not soon. */
+  rest(): void;
 }
 
 /** Of an account of 3x. Source: FAQ 360030493931. */
@@ -38,6 +40,8 @@ export function createBarsKeeper({ account, store, clock, log }: BarsOptions): B
   let bars = kept?.bars ?? DEFAULT_BARS;
   let isUnknown = kept === undefined;
 
+  let isResting = false;
+
   return {
     current: () => bars,
     isUnknown: () => isUnknown,
@@ -48,11 +52,18 @@ export function createBarsKeeper({ account, store, clock, log }: BarsOptions): B
       if (read === undefined)
         return log.debug({ account }, "the account's bars cannot be read; the last good ones hold");
       isUnknown = false;
+      isResting = false;
       if (!isSame(bars, read)) {
         log.info({ account, ...read }, "the account's bars");
         bars = read; // otherwise the very same object: rules work their thresholds out once per object
       }
       store.save(account, bars, clock.wallMs());
+    },
+    rest() {
+      dueMonoMs = clock.monoMs() + KEEP_MS;
+      if (isResting) return;
+      isResting = true;
+      log.warn({ account, ...bars }, "the exchange tells no bars any more; these hold");
     },
   };
 }

@@ -3,6 +3,8 @@
 import type { Clock } from "../core/ports.ts";
 import type { Log } from "../lib/log.ts";
 import { badResponse, complaintError, complaintIn, statusError } from "./errors.ts";
+import { excerpt } from "./excerpt.ts";
+import type { Freshness } from "./freshness.ts";
 import { stopIn } from "./limits.ts";
 import type { Lane, Start } from "./pace.ts";
 import type { Pause } from "./pause.ts";
@@ -21,9 +23,11 @@ export interface Shared {
   readonly pause: Pause;
   readonly weights: WeightBudget;
   readonly serverTime: ServerTime;
+  readonly freshness: Freshness;
   readonly clock: Clock;
   readonly random: () => number;
   readonly minSpacingMs: number;
+  readonly notBeforeMonoMs?: number;
   readonly timeoutMs: number;
   readonly recvWindowMs: number;
   readonly onRequest: (info: RequestInfo) => void;
@@ -33,6 +37,7 @@ export interface Shared {
 /** One answer that is JSON and no complaint, and when it was asked for. */
 export interface Answered {
   readonly body: unknown;
+  readonly headers: Headers;
   readonly startedMonoMs: number;
   readonly endedMonoMs: number;
 }
@@ -64,7 +69,8 @@ export function createCall(shared: Shared, account: string, lane: Lane): Call {
       const reply = await http.get({ path: path + query(), headers: all, signal, onWrite });
       const endedMonoMs = clock.monoMs();
       weights.note(path, reply.headers);
-      return { body: verdict(reply, path, shared), startedMonoMs: start.startedMonoMs, endedMonoMs };
+      const body = verdict(reply, path, shared);
+      return { body, headers: reply.headers, startedMonoMs: start.startedMonoMs, endedMonoMs };
     });
   };
 }
@@ -77,7 +83,9 @@ function verdict({ status, headers, text }: Reply, path: string, { pause, server
   if (stop !== undefined) {
     const error = pause.begin(stop);
     const { code, untilMs } = error.failure;
-    log.warn({ path, code, untilMs }, "the exchange asks for silence: no request of any key until then");
+    const page = stop.kind === "firewall" ? { type: headerText(headers, "content-type"), page: excerpt(text) } : {};
+    const fields = { path, status, code, untilMs, ...page };
+    log.warn(fields, "the exchange asks for silence: no request of any key until then");
     throw error;
   }
   if (complaint !== undefined) throw complaintError(complaint);

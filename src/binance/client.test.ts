@@ -1,13 +1,21 @@
 // The whole client against a real HTTP server. Spacing and silence are judged where the exchange would judge them: at the server.
-import { afterEach, expect, test } from "vitest";
+// What the exchange does wrong is in faults-*.test.ts, by the id of the fault.
+import { readdirSync, readFileSync } from "node:fs";
+import { expect, test } from "vitest";
 import {
-  API_KEY,
-  API_SECRET,
+  accountOf,
+  type ClientWorld,
+  failureOf,
+  HOUR,
+  MINUTE,
+  never,
+  SECOND,
+  useClient,
+} from "../../test/support/client.ts";
+import {
   COEFF,
   CROSS,
-  CROSS_BODY,
   complaint,
-  type FakeExchange,
   type FakeOptions,
   ISOLATED,
   isolatedBody,
@@ -16,116 +24,12 @@ import {
   TIME,
 } from "../../test/support/exchange.ts";
 import { untilTrue } from "../../test/support/server.ts";
-import { createWarpClock, type WarpClock } from "../../test/support/warp-clock.ts";
-import type { Bars, Exchange, ReadResult } from "../core/ports.ts";
+import type { ReadResult } from "../core/ports.ts";
 import { systemClock } from "../lib/clock.ts";
-import { type Log, silentLog } from "../lib/log.ts";
 import { Secret } from "../lib/secret.ts";
-import {
-  type Ban,
-  type Binance,
-  type BinanceAccount,
-  type BinanceOptions,
-  createBinance,
-  type RequestInfo,
-} from "./client.ts";
 
-const SECOND = 1000;
-const MINUTE = 60 * SECOND;
-const HOUR = 60 * MINUTE;
-const DAY = 24 * HOUR;
-
-interface World {
-  readonly server: FakeExchange;
-  readonly clock: WarpClock;
-  readonly binance: Binance;
-  readonly exchange: Exchange;
-  readonly requests: RequestInfo[];
-  readonly bans: Ban[];
-  readonly savedBars: Bars[];
-  readonly warnings: string[];
-  readonly notes: string[];
-}
-
-let open = new AsyncDisposableStack();
-/** All that the client said of itself in one test: logs and failures. */
-const said: string[] = [];
-afterEach(async () => {
-  await open.disposeAsync();
-  open = new AsyncDisposableStack();
-  const text = said.splice(0).join("\n");
-  for (const secret of [API_KEY, API_SECRET, "signature=", "timestamp=", "?", "http:"])
-    expect(text).not.toContain(secret);
-});
-
-function logTo(warnings: string[], notes: string[]): Log {
-  const to = (list: string[]) => (fields: object, text: string) => {
-    list.push(text);
-    const shown = Object.values(fields).map((value) =>
-      value instanceof Error ? `${value.stack}` : JSON.stringify(value),
-    );
-    said.push(text, ...shown.map((value) => value.replaceAll(/at .*/g, "")));
-  };
-  return { ...silentLog, warn: to(warnings), debug: to(notes), info: to([]) };
-}
-
-const BARS_3X: Bars = { normalBar: 1.5, marginCallBar: 1.3, forceLiquidationBar: 1.1 };
+const { start, poll, warmUp } = useClient();
 const noBars = { load: () => undefined, save: () => undefined };
-
-type Setup = FakeOptions & Partial<BinanceOptions> & { readonly account?: Partial<BinanceAccount>; readonly ban?: Ban };
-
-async function start({ account = {}, ban, script, serverMs, ...options }: Setup = {}): Promise<World> {
-  const clock = createWarpClock();
-  const server = await startExchange({ serverMs: serverMs ?? clock.trueMs, ...(script && { script }) });
-  open.defer(() => server.close());
-  const requests: RequestInfo[] = [];
-  const bans: Ban[] = [];
-  const savedBars: Bars[] = [];
-  const warnings: string[] = [];
-  const notes: string[] = [];
-  const binance = createBinance({
-    baseUrl: server.url,
-    minSpacingMs: 0,
-    timeoutMs: 2 * SECOND,
-    recvWindowMs: 5000,
-    weightBudgetPct: 50,
-    clock,
-    random: () => 0.01,
-    bans: { load: () => ban, save: (beginMs, untilMs) => bans.push({ beginMs, untilMs }), clear: () => undefined },
-    // Known, but so old that they are read again after the first poll.
-    barsStore: { load: () => ({ bars: BARS_3X, atMs: 0 }), save: (_, bars) => savedBars.push(bars) },
-    onRequest: (info) => requests.push(info),
-    log: logTo(warnings, notes),
-    ...options,
-  });
-  open.defer(() => binance.close());
-  const exchange = binance.exchange(accountOf(account));
-  return { server, clock, binance, exchange, requests, bans, savedBars, warnings, notes };
-}
-
-const accountOf = (account: Partial<BinanceAccount>): BinanceAccount => ({
-  name: "main",
-  apiKey: new Secret(API_KEY),
-  credential: { kind: "hmac", secret: new Secret(API_SECRET) },
-  cross: true,
-  isolated: "none",
-  ...account,
-});
-
-const never = new AbortController().signal;
-async function poll(exchange: Exchange, signal = never): Promise<readonly ReadResult[]> {
-  const results = await Promise.all(exchange.poll(signal));
-  said.push(JSON.stringify(results.map(failureOf)));
-  return results;
-}
-const failureOf = (result: ReadResult | undefined) => (result?.ok === false ? result.failure : undefined);
-
-/** The first poll and what follows it, so that later requests are only those of polls. */
-async function warmUp({ exchange, server }: World): Promise<void> {
-  await poll(exchange);
-  await untilTrue(() => server.paths().includes("v3/time"));
-  await untilTrue(() => server.paths().includes("tradeCoeff"));
-}
 
 // ---------------------------------------------------------------- the good day
 
@@ -162,6 +66,28 @@ test("stamps an answer with the wall clock at its arrival", async () => {
   expect(cross?.atMs).toBeLessThanOrEqual(clock.wallMs());
 });
 
+// ---------------------------------------------------------------- only reading
+
+test("only GET is ever sent: the double that all these tests run against fails them for anything else", async () => {
+  const server = await startExchange();
+  await fetch(`${server.url}${CROSS}`, { method: "POST", body: "x" });
+  await fetch(`${server.url}${CROSS}`, { method: "DELETE" });
+  expect(server.seen).toEqual([]);
+  await expect(server.close()).rejects.toThrow("the exchange was sent more than GET: POST, DELETE");
+});
+
+test("only GET can be sent: one file of this folder knows how to send, and the method is written there", () => {
+  const folder = new URL(".", import.meta.url);
+  const sources = readdirSync(folder)
+    .filter((name) => name.endsWith(".ts") && !name.endsWith(".test.ts"))
+    .map((name) => [name, readFileSync(new URL(name, folder), "utf8")] as const);
+  const senders = sources.filter(([, text]) =>
+    /"(undici|(node:)?(https?|http2|net|tls|dgram))"|\bfetch\(|WebSocket/.test(text),
+  );
+  expect(senders.map(([name]) => name)).toEqual(["request.ts"]);
+  expect(senders[0]?.[1].match(/method: .*/g)).toEqual([expect.stringMatching(/^method: "GET", headers \};$/)]);
+});
+
 // ---------------------------------------------------------------- spacing
 
 test("keeps 500 ms between all requests of a key as they arrive, the connecting first one and retries included", async () => {
@@ -185,6 +111,16 @@ test("keeps 500 ms between all requests of a key as they arrive, the connecting 
   expect(world.requests[0]?.gapMs).toBeUndefined();
 });
 
+test("keeps the 500 ms over a restart of the process, for every key, when it is told until when", async () => {
+  const notBeforeMonoMs = systemClock.monoMs() + 400;
+  const world = await start({ minSpacingMs: 500, notBeforeMonoMs });
+  const other = world.binance.exchange(accountOf({ name: "other" }));
+  const results = await Promise.all([poll(world.exchange), poll(other)]);
+  expect(results.flat()).toMatchObject([{ ok: true }, { ok: true }]);
+  for (const { startedMonoMs } of world.requests) expect(startedMonoMs).toBeGreaterThanOrEqual(notBeforeMonoMs);
+  expect(systemClock.monoMs() - notBeforeMonoMs).toBeLessThan(3 * SECOND); // and not much longer than told
+});
+
 test("does not space one key against another", async () => {
   const world = await start({ minSpacingMs: 500 });
   const other = world.binance.exchange(accountOf({ name: "other" }));
@@ -205,7 +141,7 @@ test("starts the next request while a slow answer is pending", async () => {
   expect(await cross).toMatchObject({ ok: true });
 });
 
-test("waits out -21003 by at least the spacing, doubled the second time", async () => {
+test("X12: waits out -21003 by at least the spacing, doubled the second time", async () => {
   const world = await start({
     minSpacingMs: 100,
     script: ({ path }, nth) => (path === CROSS && nth < 3 ? complaint(-21003) : undefined),
@@ -219,7 +155,7 @@ test("waits out -21003 by at least the spacing, doubled the second time", async 
 
 // ---------------------------------------------------------------- retries
 
-test("signs each retry again with a fresh timestamp", async () => {
+test("X4: signs each retry again with a fresh timestamp", async () => {
   const world = await start({
     script: ({ path }, nth) => (path === CROSS && nth < 3 ? { status: 502, raw: "<html>" } : undefined),
   });
@@ -230,60 +166,7 @@ test("signs each retry again with a fresh timestamp", async () => {
   expect(new Set(queries).size).toBe(3);
 });
 
-test.each([
-  ["HTTP 500 without JSON", { status: 500, raw: "<html>oops" }, { code: "unavailable", detail: "HTTP 500" }, 3],
-  ["an internal error", complaint(-1001), { code: "unavailable", exchangeCode: -1001 }, 3],
-  ["an unknown error number", complaint(-9123), { code: "unavailable", exchangeCode: -9123 }, 3],
-  ["an unknown error number with HTTP 200", complaint(-9123, "", 200), { code: "unavailable", exchangeCode: -9123 }, 3],
-  ["a service that is gone", complaint(-1016), { code: "unavailable", exchangeCode: -1016 }, 1],
-  ["a refused parameter", complaint(-1102), { code: "bad_response", exchangeCode: -1102 }, 1],
-  ["a wrong signature", complaint(-1022), { code: "bad_signature", exchangeCode: -1022 }, 1],
-  ["a refused key", complaint(-2015, "", 401), { code: "rejected_key", exchangeCode: -2015 }, 1],
-  ["a refused key inside a 403", complaint(-2015, "", 403), { code: "rejected_key", exchangeCode: -2015 }, 1],
-  ["HTTP 404 without JSON", { status: 404, raw: "nope" }, { code: "bad_response", detail: "HTTP 404" }, 1],
-  [
-    "HTTP 200 with a web page",
-    { raw: "<html>login</html>", headers: { "content-type": "text/html" } },
-    { code: "bad_response", detail: "HTTP 200 with a web page instead of JSON" },
-    1,
-  ],
-  ["HTTP 200 with nothing", { raw: "" }, { code: "bad_response" }, 1],
-  [
-    "JSON that is no account",
-    { body: [] },
-    { code: "bad_response", detail: "the cross account is a list, not an object" },
-    1,
-  ],
-  ["null", { body: null }, { code: "bad_response" }, 1],
-  [
-    "a redirect",
-    { status: 302, raw: "", headers: { location: "https://elsewhere.example/" } },
-    { code: "bad_response", detail: "HTTP 302, a redirect, not followed" },
-    1,
-  ],
-] as const)("takes %s for what it is, with as many tries as it deserves", async (_, answer, failure, tries) => {
-  const world = await start({ random: () => 0, script: ({ path }) => (path === CROSS ? answer : undefined) });
-  const [cross] = await poll(world.exchange);
-  expect(failureOf(cross)).toMatchObject(failure);
-  expect(world.server.paths()).toEqual(Array.from({ length: tries }, () => "account"));
-});
-
-test("takes no cut answer for an answer, wherever it is cut", async () => {
-  const whole = JSON.stringify(CROSS_BODY);
-  const cuts = Array.from({ length: 20 }, (_, i) => Math.floor((i * whole.length) / 20));
-  const world = await start({
-    script: ({ path }, nth, response) => {
-      if (path !== CROSS) return undefined;
-      response.writeHead(200, { "content-type": "application/json", connection: "close" }); // so no length is announced
-      response.end(whole.slice(0, cuts[nth - 1]));
-      return "handled";
-    },
-  });
-  for (const _ of cuts) expect(failureOf((await poll(world.exchange))[0])).toMatchObject({ code: "bad_response" });
-  expect(world.server.seen).toHaveLength(cuts.length);
-});
-
-test("starts no retry later than one deadline after the first try", async () => {
+test("X4: starts no retry later than one deadline after the first try", async () => {
   const world = await start({ timeoutMs: 300, random: () => 0.99, script: () => complaint(-1008) });
   const pending = poll(world.exchange);
   await untilTrue(() => world.notes.includes("asking again"));
@@ -306,248 +189,15 @@ test("ends a poll at once when it is stopped, and never rejects", async () => {
   ]);
 });
 
-// ---------------------------------------------------------------- 429, 418, 403
-
-test("stops every key of the address after 429, for as long as it was told", async () => {
-  let isLimited = false;
-  const world = await start({
-    script: () =>
-      isLimited ? { ...complaint(-1003, "Too many requests.", 429), headers: { "retry-after": "7" } } : undefined,
-  });
-  const other = world.binance.exchange(accountOf({ name: "other" }));
-  await warmUp(world);
-  isLimited = true;
-  const [limited] = await poll(world.exchange);
-  isLimited = false;
-  const failure = failureOf(limited);
-  expect(failure).toMatchObject({ code: "rate_limited", detail: "HTTP 429" });
-  expect((failure?.untilMs ?? 0) - world.clock.wallMs()).toBeGreaterThan(6.5 * SECOND);
-  const asked = world.server.seen.length;
-  for (const exchange of [world.exchange, other]) {
-    expect(failureOf((await poll(exchange))[0])).toMatchObject({ code: "rate_limited" });
-  }
-  world.clock.skip(6 * SECOND);
-  expect(failureOf((await poll(other))[0])).toMatchObject({ code: "rate_limited" });
-  expect(world.server.seen).toHaveLength(asked);
-  world.clock.skip(1.1 * SECOND);
-  expect((await poll(other))[0]).toMatchObject({ ok: true });
-});
-
-test("sends nothing that already waited in a lane when the pause began", async () => {
-  const world = await start({
-    minSpacingMs: 200,
-    account: { isolated: "all" },
-    script: () => ({ status: 429, raw: "" }),
-  });
-  const results = await poll(world.exchange);
-  expect(results.map((result) => failureOf(result)?.code)).toEqual(["rate_limited", "rate_limited"]);
-  expect(world.server.seen).toHaveLength(1);
-});
-
-test("doubles its own wait from 5 s when 429 does not say how long, and starts short again after an answer", async () => {
-  let isLimited = true;
-  const world = await start({ script: () => (isLimited ? { status: 429, raw: "" } : undefined) });
-  const waitMs = async () => (failureOf((await poll(world.exchange))[0])?.untilMs ?? 0) - world.clock.wallMs();
-  for (const seconds of [5, 10, 20, 40]) {
-    const ms = await waitMs();
-    expect(Math.round(ms / SECOND)).toBe(seconds);
-    world.clock.skip(ms + 1);
-  }
-  isLimited = false;
-  expect((await poll(world.exchange))[0]).toMatchObject({ ok: true });
-  isLimited = true;
-  expect(Math.round((await waitMs()) / SECOND)).toBe(5);
-});
-
-test("takes a 403 of the firewall for a pause of a minute at least", async () => {
-  const world = await start({ script: () => ({ status: 403, raw: "<html>", headers: { "retry-after": "2" } }) });
-  const [cross] = await poll(world.exchange);
-  expect(failureOf(cross)).toMatchObject({ code: "rate_limited", detail: "HTTP 403 of its firewall" });
-  world.clock.skip(59 * SECOND);
-  await poll(world.exchange);
-  expect(world.server.seen).toHaveLength(1);
-  world.clock.skip(2 * SECOND);
-  await poll(world.exchange);
-  expect(world.server.seen).toHaveLength(2);
-});
-
-test("makes no call during a ban of three days, through five restarts", async () => {
-  const world = await start({ script: () => ({ status: 418, raw: "", headers: { "retry-after": `${3 * 86_400}` } }) });
-  const [cross] = await poll(world.exchange);
-  expect(failureOf(cross)).toMatchObject({ code: "banned", detail: "HTTP 418" });
-  const { beginMs = 0, untilMs = 0 } = world.bans[0] ?? {};
-  expect(untilMs - world.clock.wallMs()).toBeGreaterThan(3 * DAY - SECOND);
-  expect(failureOf(cross)?.untilMs).toBe(untilMs);
-  let last = world;
-  for (let restart = 0; restart < 5; restart++) {
-    const goneMs = restart * 12 * HOUR; // each restart finds 12 hours gone
-    const next = await start({ ban: { beginMs: beginMs - goneMs, untilMs: untilMs - goneMs } });
-    expect(failureOf((await poll(next.exchange))[0])).toMatchObject({ code: "banned" });
-    next.clock.skip(11 * HOUR);
-    expect(failureOf((await poll(next.exchange))[0])).toMatchObject({ code: "banned" });
-    expect(next.server.seen).toHaveLength(0);
-    last = next;
-  }
-  last.clock.skip(DAY + HOUR + SECOND);
-  expect((await poll(last.exchange))[0]).toMatchObject({ ok: true });
-  expect(world.server.seen).toHaveLength(1);
-});
-
-test("is not let out of a ban by a wall clock that is set forward", async () => {
-  const world = await start({ script: () => ({ status: 418, raw: "", headers: { "retry-after": "600" } }) });
-  await poll(world.exchange);
-  world.clock.stepWall(DAY);
-  await poll(world.exchange);
-  expect(world.server.seen).toHaveLength(1);
-});
-
-test("knows a ban that is over by its stamp", async () => {
-  const nowMs = systemClock.wallMs();
-  const world = await start({ ban: { beginMs: nowMs - HOUR, untilMs: nowMs - 1 } });
-  expect((await poll(world.exchange))[0]).toMatchObject({ ok: true });
-});
-
-test("is not silenced by an old ban when the machine starts with its clock in the past", async () => {
-  const beginMs = systemClock.wallMs() + 300 * DAY;
-  const world = await start({ ban: { beginMs, untilMs: beginMs + 2 * MINUTE } });
-  expect((await poll(world.exchange))[0]).toMatchObject({ ok: true });
-  expect(world.warnings).toHaveLength(1);
-});
-
-test("goes on watching when the ban cannot be kept", async () => {
-  const world = await start({
-    script: () => ({ status: 418, raw: "" }),
-    bans: {
-      load: () => undefined,
-      save: () => {
-        throw new Error("disk full");
-      },
-      clear: () => undefined,
-    },
-  });
-  expect(failureOf((await poll(world.exchange))[0])).toMatchObject({ code: "banned" });
-  expect(world.warnings).toContain("a fact about the exchange could not be kept; it is lost at a restart");
-});
-
-test("reads the end of a ban from the text of -1003", async () => {
-  const world = await start({
-    script: () =>
-      complaint(
-        -1003,
-        `Way too much request weight used; IP banned until ${systemClock.wallMs() + HOUR}. Please use`,
-        418,
-      ),
-  });
-  const [cross] = await poll(world.exchange);
-  expect(failureOf(cross)?.code).toBe("banned");
-  expect(Math.round(((failureOf(cross)?.untilMs ?? 0) - world.clock.wallMs()) / MINUTE)).toBe(60);
-});
-
-test("believes 418 although its body is cut", async () => {
-  const world = await start({
-    script: (_, __, response) => {
-      response.writeHead(418, { "content-length": "1000", "retry-after": "300" });
-      response.write("{", () => response.destroy());
-      return "handled";
-    },
-  });
-  const [cross] = await poll(world.exchange);
-  expect(failureOf(cross)?.code).toBe("banned");
-  expect(Math.round(((failureOf(cross)?.untilMs ?? 0) - world.clock.wallMs()) / SECOND)).toBe(300);
-});
-
-// ---------------------------------------------------------------- keys
-
-test("asks a refused key once a minute after two refusals in a row, and clears itself", async () => {
-  let isRefused = true;
-  const world = await start({
-    script: ({ path }) => (path === CROSS && isRefused ? complaint(-2015, "", 401) : undefined),
-  });
-  for (let i = 0; i < 10; i++) {
-    expect(failureOf((await poll(world.exchange))[0])).toMatchObject({ code: "rejected_key", exchangeCode: -2015 });
-  }
-  expect(world.server.seen).toHaveLength(2);
-  world.clock.skip(61 * SECOND);
-  for (let i = 0; i < 3; i++) await poll(world.exchange);
-  expect(world.server.seen).toHaveLength(3);
-  isRefused = false;
-  world.clock.skip(61 * SECOND);
-  for (let i = 0; i < 3; i++) expect((await poll(world.exchange))[0]).toMatchObject({ ok: true });
-  expect(world.server.seen.filter(({ path }) => path === CROSS)).toHaveLength(6);
-});
-
-test("does not slow down after a single refusal", async () => {
-  const world = await start({
-    script: ({ path }, nth) => (path === CROSS && nth % 2 === 1 ? complaint(-1022) : undefined),
-  });
-  for (let i = 0; i < 6; i++) await poll(world.exchange);
-  expect(world.server.seen.filter(({ path }) => path === CROSS)).toHaveLength(6);
-});
-
 test("refuses an API key that no header can carry, without showing it", async () => {
   const { binance } = await start();
   const bad = accountOf({ apiKey: new Secret("abc\r\nx-evil: 1") });
   expect(() => binance.exchange(bad)).toThrow("the API key is empty or holds characters that no Binance key has");
 });
 
-// ---------------------------------------------------------------- clock
-
-test.each([-10 * SECOND, 10 * SECOND])("gets along with an exchange whose clock is %d ms off", async (offMs) => {
-  const world = await start({ serverMs: () => systemClock.wallMs() + offMs });
-  const [cross] = await poll(world.exchange);
-  expect(cross).toMatchObject({ ok: true });
-  expect(world.server.paths().slice(0, 3)).toEqual(["account", "v3/time", "account"]);
-  expect(world.warnings.some((text) => text.includes("clock differs"))).toBe(true);
-  await untilTrue(() => world.server.seen.length >= 4);
-  expect((await poll(world.exchange))[0]).toMatchObject({ ok: true });
-});
-
-test("says clock_skew when reading the clock did not help, after one retry", async () => {
-  const world = await start({ script: ({ path }) => (path === CROSS ? complaint(-1021) : undefined) });
-  expect(failureOf((await poll(world.exchange))[0])).toMatchObject({ code: "clock_skew", exchangeCode: -1021 });
-  expect(world.server.paths()).toEqual(["account", "v3/time", "account"]);
-});
-
-test("is not moved by a step of the wall clock once the exchange's clock was read", async () => {
-  const world = await start();
-  await warmUp(world);
-  world.clock.stepWall(-3 * HOUR);
-  expect((await poll(world.exchange))[0]).toMatchObject({ ok: true });
-  expect(world.server.paths().filter((path) => path === "v3/time")).toHaveLength(1);
-});
-
-test("uses the given server clock before the first reading", async () => {
-  const world = await start({ serverClock: () => systemClock.wallMs() });
-  world.clock.stepWall(5 * DAY);
-  expect((await poll(world.exchange))[0]).toMatchObject({ ok: true });
-  expect(world.server.paths()[0]).toBe("account");
-});
-
-test("reads the clock again after an hour, and a minute after a failure", async () => {
-  let isDown = true;
-  const world = await start({ script: ({ path }) => (path === TIME && isDown ? complaint(-1001) : undefined) });
-  const times = () => world.server.paths().filter((path) => path === "v3/time").length;
-  const failures = () => world.notes.filter((text) => text.includes("cannot be read")).length;
-  const readings = () => world.notes.filter((text) => text === "read the exchange's clock").length;
-  await poll(world.exchange);
-  await untilTrue(() => failures() === 1);
-  await poll(world.exchange);
-  expect(times()).toBe(1);
-  isDown = false;
-  world.clock.skip(61 * SECOND);
-  await poll(world.exchange);
-  await untilTrue(() => readings() === 1);
-  world.clock.skip(59 * MINUTE);
-  await poll(world.exchange);
-  world.clock.skip(2 * MINUTE);
-  await poll(world.exchange);
-  await untilTrue(() => readings() === 2);
-  expect(times()).toBe(3);
-});
-
 // ---------------------------------------------------------------- the account's own facts
 
-test("answers 'no cross account' on -3003, and asks again after a minute", async () => {
+test("X12: -3003 is 'no cross account', asked again after a minute", async () => {
   const world = await start({ script: ({ path }, nth) => (path === CROSS && nth < 2 ? complaint(-3003) : undefined) });
   for (let i = 0; i < 3; i++) {
     expect((await poll(world.exchange))[0]).toMatchObject({
@@ -560,7 +210,7 @@ test("answers 'no cross account' on -3003, and asks again after a minute", async
   expect((await poll(world.exchange))[0]).toMatchObject({ ok: true, answer: { opened: true } });
 });
 
-test("asks at every poll when an account that it has seen answers -3003", async () => {
+test("X12: asks at every poll when an account that it has seen answers -3003", async () => {
   const world = await start({
     script: ({ path }, nth) => (path === CROSS && nth === 2 ? complaint(-3003) : undefined),
   });
@@ -572,7 +222,7 @@ test("asks at every poll when an account that it has seen answers -3003", async 
   });
 });
 
-test("asks again soon after the first -3003, then ever more seldom, at last once a minute", async () => {
+test("X12: asks again soon after the first -3003, then ever more seldom, at last once a minute", async () => {
   const world = await start({ script: ({ path }) => (path === CROSS ? complaint(-3003) : undefined) });
   const asked = () => world.server.seen.filter(({ path }) => path === CROSS).length;
   for (const [i, seconds] of [5, 10, 20, 40, 60, 60].entries()) {
@@ -592,7 +242,7 @@ test("stamps a remembered 'no cross account' with now: an account that was never
   expect(world.clock.wallMs() - (cross?.atMs ?? 0)).toBeLessThan(SECOND);
 });
 
-test("does not pass a remembered 'no cross account' off as an answer during a ban", async () => {
+test("X12: does not pass a remembered 'no cross account' off as an answer during a ban", async () => {
   const world = await start({
     account: { isolated: "all" },
     script: ({ path }) => (path === CROSS ? complaint(-3003) : { status: 418, raw: "" }),
@@ -601,7 +251,7 @@ test("does not pass a remembered 'no cross account' off as an answer during a ba
   expect((await poll(world.exchange)).map((result) => failureOf(result)?.code)).toEqual(["banned", "banned"]);
 });
 
-test("answers with an empty list when no isolated pair was ever opened", async () => {
+test("X12: answers with an empty list when no isolated pair was ever opened", async () => {
   const world = await start({ account: { cross: false, isolated: "all" }, script: () => complaint(-11001) });
   expect((await poll(world.exchange))[0]).toMatchObject({ ok: true, answer: { asked: "all", pairs: [] } });
 });
@@ -615,10 +265,10 @@ const unreadOf = (result: ReadResult | undefined) =>
   result?.ok === true && result.answer.source === "isolated" ? result.answer.unread : undefined;
 
 /** Ten seconds into a minute, so that it does not end in the middle of a test. */
-const skipIntoMinute = ({ clock }: World) => clock.skip(MINUTE - (clock.wallMs() % MINUTE) + 10 * SECOND);
+const skipIntoMinute = ({ clock }: ClientWorld) => clock.skip(MINUTE - (clock.wallMs() % MINUTE) + 10 * SECOND);
 
 /** The symbols of each isolated request so far. */
-const askedOf = ({ server }: World) =>
+const askedOf = ({ server }: ClientWorld) =>
   server.seen.filter(({ path }) => path === ISOLATED).map(({ symbols }) => symbols.join());
 
 test("asks for a list in batches of five, with the comma as %2C", async () => {
@@ -735,27 +385,30 @@ test("drops pairs that were not asked for and says so once", async () => {
   expect(world.warnings.filter((text) => text.includes("not asked for"))).toHaveLength(1);
 });
 
-test.each([-11001, -1121])("leaves out the symbol behind %d and asks for it alone after ten minutes", async (code) => {
-  let isKnown = false;
-  const world = await start({
-    account: { cross: false, isolated: ["BTCUSDT", "NOPEUSDT", "ETHUSDT"] },
-    script: ({ symbols }) => (symbols.includes("NOPEUSDT") && !isKnown ? complaint(code) : undefined),
-  });
-  const asked = () => askedOf(world);
-  expect(symbolsOf((await poll(world.exchange))[0])).toEqual(["BTCUSDT", "ETHUSDT"]);
-  expect(asked()).toEqual(["BTCUSDT,NOPEUSDT,ETHUSDT", "BTCUSDT", "NOPEUSDT", "ETHUSDT"]);
-  await poll(world.exchange);
-  expect(asked().slice(4)).toEqual(["BTCUSDT,ETHUSDT"]);
-  isKnown = true;
-  world.clock.skip(10 * MINUTE);
-  expect(symbolsOf((await poll(world.exchange))[0])).toEqual(["BTCUSDT", "ETHUSDT", "NOPEUSDT"]);
-  expect(asked().slice(5)).toEqual(["BTCUSDT,ETHUSDT", "NOPEUSDT"]);
-  await poll(world.exchange);
-  expect(asked().slice(7)).toEqual(["BTCUSDT,ETHUSDT,NOPEUSDT"]);
-  expect(world.warnings.filter((text) => text.includes("no such isolated pair"))).toHaveLength(1);
-});
+test.each([-11001, -1121])(
+  "X12: leaves out the symbol behind %d and asks for it alone after ten minutes",
+  async (code) => {
+    let isKnown = false;
+    const world = await start({
+      account: { cross: false, isolated: ["BTCUSDT", "NOPEUSDT", "ETHUSDT"] },
+      script: ({ symbols }) => (symbols.includes("NOPEUSDT") && !isKnown ? complaint(code) : undefined),
+    });
+    const asked = () => askedOf(world);
+    expect(symbolsOf((await poll(world.exchange))[0])).toEqual(["BTCUSDT", "ETHUSDT"]);
+    expect(asked()).toEqual(["BTCUSDT,NOPEUSDT,ETHUSDT", "BTCUSDT", "NOPEUSDT", "ETHUSDT"]);
+    await poll(world.exchange);
+    expect(asked().slice(4)).toEqual(["BTCUSDT,ETHUSDT"]);
+    isKnown = true;
+    world.clock.skip(10 * MINUTE);
+    expect(symbolsOf((await poll(world.exchange))[0])).toEqual(["BTCUSDT", "ETHUSDT", "NOPEUSDT"]);
+    expect(asked().slice(5)).toEqual(["BTCUSDT,ETHUSDT", "NOPEUSDT"]);
+    await poll(world.exchange);
+    expect(asked().slice(7)).toEqual(["BTCUSDT,ETHUSDT,NOPEUSDT"]);
+    expect(world.warnings.filter((text) => text.includes("no such isolated pair"))).toHaveLength(1);
+  },
+);
 
-test("asks for a pair that was there before at every poll, alone", async () => {
+test("X12: asks for a pair that was there before at every poll, alone", async () => {
   let isGone = false;
   const world = await start({
     account: { cross: false, isolated: ["BTCUSDT", "ETHUSDT"] },
@@ -776,6 +429,22 @@ test("asks for a pair that was there before at every poll, alone", async () => {
   isGone = false;
   expect(symbolsOf((await poll(world.exchange))[0])).toEqual(["BTCUSDT", "ETHUSDT"]);
   expect(world.warnings.filter((text) => text.includes("no such isolated pair"))).toHaveLength(1);
+});
+
+test("X12: right after a restart, asks at every poll for what owed something before it, and only for that", async () => {
+  const world = await start({
+    account: { isolated: ["AUSDT", "NOPEUSDT", "DEBTUSDT"], indebted: ["cross", "isolated DEBTUSDT"] },
+    script: ({ path, symbols }, nth) => {
+      if (path === CROSS && nth < 3) return complaint(-3003);
+      return symbols.includes("NOPEUSDT") || symbols.includes("DEBTUSDT") ? complaint(-11001) : undefined;
+    },
+  });
+  await poll(world.exchange);
+  await poll(world.exchange);
+  const [cross] = await poll(world.exchange);
+  expect(cross).toMatchObject({ ok: true, answer: { opened: true, marginLevel: 11.64405625 } });
+  const together = ["AUSDT,NOPEUSDT,DEBTUSDT", "AUSDT", "NOPEUSDT", "DEBTUSDT"];
+  expect(askedOf(world)).toEqual([...together, "AUSDT", "DEBTUSDT", "AUSDT", "DEBTUSDT"]);
 });
 
 test("takes the placeholder row of a pair that was never opened for no pair seen", async () => {

@@ -1,20 +1,24 @@
 // The Exchange port on Binance. Start here: createBinance makes what all keys behind this address share, .exchange() one key's
 // lane and reads. A read never rejects; what goes wrong becomes a Failure.
-import type { Clock, Exchange, ReadResult } from "../core/ports.ts";
+import type { KeyReader } from "../core/key-rights.ts";
+import type { Clock, Exchange, Failure, ReadResult, Subject } from "../core/ports.ts";
 import type { Log } from "../lib/log.ts";
 import type { Secret } from "../lib/secret.ts";
-import { type Asker, createAsker } from "./ask.ts";
+import { type Asker, type ClockRead, createAsker } from "./ask.ts";
 import { type BarsStore, createBarsKeeper } from "./bars.ts";
 import type { RequestInfo, Shared } from "./call.ts";
+import { isGone } from "./errors.ts";
+import { createFreshness } from "./freshness.ts";
 import { createLane } from "./pace.ts";
 import { type Ban, type Bans, createPause } from "./pause.ts";
-import { type Read, readsOf } from "./reads.ts";
-import { createHttp } from "./request.ts";
+import { parseRights, RIGHTS_PATH } from "./permissions.ts";
+import { failureOf, type Read, readsOf } from "./reads.ts";
+import { createHttp, type Http } from "./request.ts";
 import { createServerTime } from "./server-time.ts";
 import { type Credential, createSigner } from "./sign.ts";
 import { createWeightBudget } from "./weight.ts";
 
-export type { Ban, Bans, BarsStore, Credential, RequestInfo };
+export type { Ban, Bans, BarsStore, ClockRead, Credential, RequestInfo };
 
 export interface BinanceOptions {
   readonly baseUrl: string;
@@ -27,8 +31,12 @@ export interface BinanceOptions {
   /** The ban outlives a restart: the caller keeps it. */
   readonly bans: Bans;
   readonly barsStore: BarsStore;
+  /** Monotonic ms before which no key may send: a process before this one may have sent a request just now. None unless given. */
+  readonly notBeforeMonoMs?: number;
   /** What the exchange's clock is believed to say before it was read; the wall clock unless given. */
   readonly serverClock?: () => number;
+  /** How requests travel: undici unless given. The simulator of faults brings its own. */
+  readonly http?: Http;
   /** Told when a request is written to its socket. */
   readonly onRequest?: (info: RequestInfo) => void;
   readonly log: Log;
@@ -40,11 +48,21 @@ export interface BinanceAccount {
   readonly credential: Credential;
   readonly cross: boolean;
   readonly isolated: "all" | "none" | readonly string[];
+  /** Subjects that owed something when they were last seen, before this process: when one is gone, it is asked for at every poll. */
+  readonly indebted?: readonly Subject[];
+}
+
+/** What `margind doctor` and a start ask beside the polls, in the key's lane like them. */
+export interface BinanceExchange extends Exchange, KeyReader {
+  /** Reads the exchange's clock now, for all keys; requests are stamped with it from then on. Never rejects. */
+  clock(
+    signal: AbortSignal,
+  ): Promise<({ readonly ok: true } & ClockRead) | { readonly ok: false; readonly failure: Failure }>;
 }
 
 export interface Binance {
   /** Throws, in a sentence without the key, when its key can never be used. */
-  exchange(account: BinanceAccount): Exchange;
+  exchange(account: BinanceAccount): BinanceExchange;
   /** Ends the connections; a request under way fails. Abort the signals of the polls first. */
   close(): Promise<void>;
 }
@@ -57,7 +75,7 @@ const SYNC_RETRY_MS = 60_000;
 
 export function createBinance(options: BinanceOptions): Binance {
   const { clock, log, weightBudgetPct } = options;
-  const http = createHttp(options);
+  const http = options.http ?? createHttp(options);
   const serverTime = createServerTime(clock, options.serverClock ?? (() => clock.wallMs()));
   const bans: Bans = {
     load: () => options.bans.load(),
@@ -73,6 +91,7 @@ export function createBinance(options: BinanceOptions): Binance {
     ...options,
     http,
     serverTime,
+    freshness: createFreshness(),
     pause: createPause({ clock, bans, log }),
     weights: createWeightBudget({ budgetPct: weightBudgetPct, clock, serverTime, onSpent }),
     onRequest: options.onRequest ?? (() => undefined),
@@ -88,13 +107,13 @@ export function createBinance(options: BinanceOptions): Binance {
   };
 }
 
-function createExchange(account: BinanceAccount, shared: Shared, barsStore: BarsStore, sync: Sync): Exchange {
+function createExchange(account: BinanceAccount, shared: Shared, barsStore: BarsStore, sync: Sync): BinanceExchange {
   const { clock, log } = shared;
   const asker = createAsker(shared, {
     account: account.name,
     apiKey: headerSafe(account.apiKey),
     sign: createSigner(account.credential),
-    lane: createLane(shared.minSpacingMs, clock),
+    lane: createLane(shared.minSpacingMs, clock, shared.notBeforeMonoMs),
   });
   const bars = createBarsKeeper({ account: account.name, store: barsStore, clock, log });
   const reads = readsOf(account, asker, shared);
@@ -104,7 +123,10 @@ function createExchange(account: BinanceAccount, shared: Shared, barsStore: Bars
 
   async function learnBars(signal: AbortSignal): Promise<void> {
     isLearning = true;
-    bars.take(await asker.askOnce(BARS_PATH, [], signal).catch(() => undefined));
+    await asker.askOnce(BARS_PATH, [], signal).then(bars.take, (error: unknown) => {
+      if (isGone(error)) bars.rest();
+      else bars.take(undefined);
+    });
     isLearning = false;
   }
 
@@ -133,9 +155,23 @@ function createExchange(account: BinanceAccount, shared: Shared, barsStore: Bars
     isFollowingUp = false;
   }
 
+  /** The value of what was asked, or why there is none. */
+  const settled = <T>(asked: Promise<T>, signal: AbortSignal) =>
+    asked.catch((error: unknown) => ({ ok: false as const, failure: failureOf(error, signal, log) }));
+
   return {
     account: account.name,
     bars: bars.current,
+    clock: (signal) =>
+      settled(
+        sync.now(asker, signal).then((read) => ({ ok: true as const, ...read })),
+        signal,
+      ),
+    rights: (signal) =>
+      settled(
+        asker.ask(RIGHTS_PATH, [], signal).then((body) => ({ ok: true as const, rights: parseRights(body) })),
+        signal,
+      ),
     poll(signal) {
       const isNew = account.cross && !isLearning && bars.isUnknown() && bars.isDue();
       const [first, ...others] = reads.filter((read) => !busy.has(read));
@@ -150,18 +186,28 @@ function createExchange(account: BinanceAccount, shared: Shared, barsStore: Bars
 }
 
 interface Sync {
-  /** Reads the exchange's clock if an hour has passed, for all keys together. Never rejects. */
+  /** Reads the exchange's clock, for all keys together. */
+  now(asker: Asker, signal: AbortSignal): Promise<ClockRead>;
+  /** The same if an hour has passed. Never rejects. */
   ifDue(asker: Asker, signal: AbortSignal): Promise<void>;
 }
 
 function createSync(clock: Clock, log: Log): Sync {
   let dueMonoMs = Number.NEGATIVE_INFINITY;
+  const now = async (asker: Asker, signal: AbortSignal): Promise<ClockRead> => {
+    dueMonoMs = clock.monoMs() + SYNC_EVERY_MS;
+    try {
+      return await asker.syncTime(signal);
+    } catch (error) {
+      dueMonoMs = clock.monoMs() + SYNC_RETRY_MS;
+      throw error;
+    }
+  };
   return {
+    now,
     async ifDue(asker, signal) {
       if (clock.monoMs() < dueMonoMs) return;
-      dueMonoMs = clock.monoMs() + SYNC_EVERY_MS;
-      await asker.syncTime(signal).catch((error: unknown) => {
-        dueMonoMs = clock.monoMs() + SYNC_RETRY_MS;
+      await now(asker, signal).catch((error: unknown) => {
         log.debug({ error }, "the exchange's clock cannot be read; the last offset stays");
       });
     },

@@ -39,6 +39,8 @@ export function complaintIn(body: unknown): Complaint | undefined {
   return { code, msg: "msg" in body && typeof body.msg === "string" ? body.msg : "" };
 }
 
+const SERVICE_GONE = -1016;
+const NOT_SUPPORTED = -1020;
 export const TIMESTAMP_OUTSIDE_WINDOW = -1021;
 export const NO_CROSS_ACCOUNT = -3003;
 export const NO_ISOLATED_ACCOUNT = -11001;
@@ -52,6 +54,9 @@ export const isUnknownPair = (error: unknown): boolean =>
 export const hasCode = (error: unknown, code: number): boolean =>
   error instanceof ExchangeError && error.failure.exchangeCode === code;
 
+/** What was asked for does not exist any more. */
+export const isGone = (error: unknown): boolean => hasCode(error, SERVICE_GONE) || hasCode(error, NOT_SUPPORTED);
+
 type Row = readonly [code: Failure["code"], retry: Retry, words: string];
 
 const MEANINGS: Readonly<Record<number, Row>> = {
@@ -62,8 +67,8 @@ const MEANINGS: Readonly<Record<number, Row>> = {
   [-1006]: ["unavailable", "soon", "unexpected reply of its back end"],
   [-1007]: ["unavailable", "soon", "its back end timed out"],
   [-1008]: ["unavailable", "slow", "overloaded"],
-  [-1016]: ["unavailable", "no", "this service is gone"],
-  [-1020]: ["unavailable", "no", "this request is not supported any more"],
+  [SERVICE_GONE]: ["unavailable", "no", "this service is gone"],
+  [NOT_SUPPORTED]: ["unavailable", "no", "this request is not supported any more"],
   [TIMESTAMP_OUTSIDE_WINDOW]: ["clock_skew", "resync", "timestamp outside its window"],
   [-1022]: ["bad_signature", "no", "bad signature"],
   [-1099]: ["rejected_key", "no", "not found or not authorised"],

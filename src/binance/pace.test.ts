@@ -1,14 +1,14 @@
 import { expect, test } from "vitest";
-import { untilTrue } from "../../test/support/server.ts";
-import { createWarpClock } from "../../test/support/warp-clock.ts";
+import { createTestClock } from "../../test/support/clock.ts";
 import { createLane, type Start } from "./pace.ts";
 
 const never = new AbortController().signal;
 const GUARD_MS = 8;
+const FIRST_GUARD_MS = 25;
 
 /** A lane of 500 ms whose sends are written at once and answered at once, and what started when. */
 function laneOf() {
-  const clock = createWarpClock();
+  const clock = createTestClock();
   const lane = createLane(500, clock);
   const starts: Start[] = [];
   const send = (answer: Promise<unknown> = Promise.resolve(), isFirst = false) =>
@@ -23,10 +23,9 @@ test("starts the first at once and the second after the spacing and the guard", 
   const { clock, starts, send } = laneOf();
   await send();
   const second = send();
-  clock.skip(500);
-  await clock.sleep(1);
+  await clock.advance(499 + GUARD_MS);
   expect(starts).toHaveLength(1);
-  clock.skip(GUARD_MS);
+  await clock.advance(1);
   await second;
   expect(starts[0]?.gapMs).toBeUndefined();
   expect(starts[1]?.gapMs).toBeGreaterThanOrEqual(500 + GUARD_MS);
@@ -35,7 +34,7 @@ test("starts the first at once and the second after the spacing and the guard", 
 test("does not wait when the spacing has passed anyway", async () => {
   const { clock, starts, send } = laneOf();
   await send();
-  clock.skip(10_000);
+  await clock.advance(10_000);
   await send();
   expect(starts).toHaveLength(2);
 });
@@ -44,10 +43,9 @@ test("keeps a wider distance from the first request of a connection", async () =
   const { clock, starts, send } = laneOf();
   await send(undefined, true);
   const second = send();
-  clock.skip(500 + 2 * GUARD_MS);
-  await clock.sleep(1);
+  await clock.advance(499 + FIRST_GUARD_MS);
   expect(starts).toHaveLength(1);
-  clock.skip(20);
+  await clock.advance(1);
   await second;
 });
 
@@ -59,15 +57,13 @@ test("counts from the write, not from the hand-over: a connection that takes 300
     starts.push(written(false));
   });
   const second = send();
-  clock.skip(500 + GUARD_MS);
-  await clock.sleep(1);
+  await clock.advance(500 + GUARD_MS);
   expect(starts).toHaveLength(0); // nobody overtakes a request that is still connecting
   connected.resolve();
   await first;
-  clock.skip(499);
-  await clock.sleep(1);
+  await clock.advance(499 + GUARD_MS);
   expect(starts).toHaveLength(1);
-  clock.skip(GUARD_MS + 1);
+  await clock.advance(1);
   await second;
   expect(starts[1]?.gapMs).toBeGreaterThanOrEqual(500);
 });
@@ -76,11 +72,27 @@ test("counts a request that never reached its socket from its hand-over", async 
   const { clock, lane, starts, send } = laneOf();
   await expect(lane.run(never, () => Promise.reject(new Error("refused")))).rejects.toThrow("refused");
   const second = send();
-  clock.skip(490);
-  await clock.sleep(1);
+  await clock.advance(499 + GUARD_MS);
   expect(starts).toHaveLength(0);
-  clock.skip(15);
+  await clock.advance(1);
   await second;
+});
+
+test("starts nothing before the moment that it was given: the process before may have sent a request just now", async () => {
+  const clock = createTestClock();
+  const lane = createLane(500, clock, clock.monoMs() + 300);
+  const starts: Start[] = [];
+  const send = () => lane.run(never, async (written) => void starts.push(written(false)));
+  const both = [send(), send()];
+  await clock.advance(299);
+  expect(starts).toHaveLength(0);
+  await clock.advance(1);
+  expect(starts).toHaveLength(1);
+  await clock.advance(499 + GUARD_MS);
+  expect(starts).toHaveLength(1);
+  await clock.advance(1);
+  await Promise.all(both);
+  expect(starts[0]?.gapMs).toBeUndefined();
 });
 
 test("starts in the order of asking", async () => {
@@ -93,8 +105,9 @@ test("starts in the order of asking", async () => {
     }),
   );
   for (let i = 0; i < 3; i++) {
-    await untilTrue(() => order.length === i + 1);
-    clock.skip(500 + GUARD_MS);
+    await clock.settle();
+    expect(order).toHaveLength(i + 1);
+    await clock.advance(500 + GUARD_MS);
   }
   await Promise.all(all);
   expect(order).toEqual([1, 2, 3]);
@@ -105,13 +118,15 @@ test("has at most four answers pending", async () => {
   const slow = Array.from({ length: 5 }, () => Promise.withResolvers<void>());
   const all = slow.map(({ promise }) => send(promise));
   for (let i = 1; i <= 4; i++) {
-    await untilTrue(() => starts.length === i);
-    clock.skip(500 + GUARD_MS);
+    await clock.settle();
+    expect(starts).toHaveLength(i);
+    await clock.advance(500 + GUARD_MS);
   }
-  await clock.sleep(2);
+  await clock.settle();
   expect(starts).toHaveLength(4);
   slow[2]?.resolve();
-  await untilTrue(() => starts.length === 5);
+  await clock.settle();
+  expect(starts).toHaveLength(5);
   for (const { resolve } of slow) resolve();
   await Promise.all(all);
 });
@@ -121,10 +136,9 @@ test("holds everything for as long as told, also what already waits", async () =
   await send();
   const second = send();
   lane.hold(2000);
-  clock.skip(1990);
-  await clock.sleep(1);
+  await clock.advance(1999);
   expect(starts).toHaveLength(1);
-  clock.skip(20);
+  await clock.advance(1);
   await second;
 });
 
@@ -133,10 +147,9 @@ test("never shortens a wait by a hold", async () => {
   await send();
   lane.hold(1);
   const second = send();
-  clock.skip(490);
-  await clock.sleep(2);
+  await clock.advance(499 + GUARD_MS);
   expect(starts).toHaveLength(1);
-  clock.skip(20);
+  await clock.advance(1);
   await second;
 });
 
@@ -152,6 +165,6 @@ test("lets go of a request that is stopped while it waits, and keeps the order o
   expect(starts).toHaveLength(0);
   pending.resolve();
   await first;
-  clock.skip(500 + GUARD_MS);
+  await clock.advance(500 + GUARD_MS);
   await third;
 });

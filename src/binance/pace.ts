@@ -30,19 +30,20 @@ const GUARD_MS = 8;
 const FIRST_GUARD_MS = 25;
 const IN_FLIGHT_MAX = 4;
 
-export function createLane(spacingMs: number, clock: Clock): Lane {
+/** Nothing starts before `notBeforeMs` (monotonic): for what a process before this one may have sent. */
+export function createLane(spacingMs: number, clock: Clock, notBeforeMs = Number.NEGATIVE_INFINITY): Lane {
   let tail: Promise<void> = Promise.resolve();
   let lastStartMs: number | undefined;
-  let notBeforeMs = Number.NEGATIVE_INFINITY;
+  let dueMs = notBeforeMs;
   let inFlight = 0;
   let freed = Promise.withResolvers<void>();
 
   const sleepUntilDue = async (signal: AbortSignal) => {
     // Again after each sleep: a hold may have come meanwhile.
-    while (notBeforeMs > clock.monoMs()) await clock.sleep(notBeforeMs - clock.monoMs(), signal);
+    while (dueMs > clock.monoMs()) await clock.sleep(dueMs - clock.monoMs(), signal);
   };
   const hold = (ms: number) => {
-    notBeforeMs = Math.max(notBeforeMs, clock.monoMs() + ms);
+    dueMs = Math.max(dueMs, clock.monoMs() + ms);
   };
   const start = (isFirst: boolean): Start => {
     const startedMonoMs = clock.monoMs();

@@ -20,6 +20,8 @@ export interface PairsReader {
 export interface PairsOptions extends Pick<Shared, "clock" | "log" | "pause" | "timeoutMs"> {
   readonly account: string;
   readonly asker: Asker;
+  /** Symbols that were really a pair before this process. */
+  readonly seen: readonly string[];
 }
 
 const PATH = "/sapi/v1/margin/isolated/account";
@@ -49,8 +51,8 @@ function listedPairs(symbols: readonly string[], options: PairsOptions): PairsRe
   let queue = symbols;
   /** Symbol that the exchange does not know → monotonic time at which to ask for it again, always alone. */
   const unknown = new Map<string, number>();
-  /** Symbols that were really a pair since the start. One of these that goes may be back any moment, with its debt. */
-  const seen = new Set<string>();
+  /** Symbols that were really a pair. One of these that goes may be back any moment, with its debt. */
+  const seen = new Set(options.seen);
   let hasWarned = false;
 
   async function ask(batch: readonly string[], signal: AbortSignal): Promise<readonly PairAnswer[]> {

@@ -71,7 +71,7 @@ test.each([
   ["transferOutEnabled", "true", 'transferOutEnabled is "true", not true or false'],
   ["borrowEnabled", 1, "borrowEnabled is the number 1, not true or false"],
   ["accountType", "a b", 'accountType is "a b", not a short text'],
-  ["accountType", "x".repeat(41), `accountType is "${"x".repeat(40)}…", not a short text`],
+  ["accountType", "x".repeat(41), "accountType is a text of 41 characters, not a short text"],
   ["created", "yes", 'created is "yes", not true or false'],
 ])("says why cross %s does not read when it is %j", (field, value, problem) => {
   const answer = parseCross(altered(CROSS_BODY, field, value));
@@ -87,6 +87,8 @@ test.each([
   ["userAssets.0.asset", "", 'userAssets[0].asset is "", not a short name'],
   ["userAssets.0.asset", "BTC\u202eKCU", 'userAssets[0].asset is "BTC?KCU", not a short name'],
   ["userAssets.0", "BTC", 'userAssets[0] is "BTC", not an object'],
+  ["userAssets.1.borrowed", "-201.66666672", 'userAssets[1].borrowed is "-201.66666672", not an amount owed'],
+  ["userAssets.1.interest", "-0.00000001", 'userAssets[1].interest is "-0.00000001", not an amount owed'],
 ])("knows no balances at all when %s is %j: nobody can say whether there is debt", (path, value, problem) => {
   const answer = parseCross(altered(CROSS_BODY, path, value));
   expect(answer.assets).toBeUndefined();
@@ -165,6 +167,7 @@ test.each([
   ["baseAsset.borrowed", "", 'baseAsset.borrowed is "", not a decimal'],
   ["baseAsset.interest", "(delete)", "baseAsset.interest is missing, not a decimal"],
   ["baseAsset.asset", 7, "baseAsset.asset is the number 7, not a short name"],
+  ["baseAsset.borrowed", "-1", 'baseAsset.borrowed is "-1", not an amount owed'],
 ])("loses only the leg, and only of that pair, when %s is %j", (path, value, problem) => {
   const [bad, good] = parsePairs({ assets: [altered(pairBody("BTCUSDT"), path, value), pairBody("ETHUSDT")] });
   expect(bad).toMatchObject({ symbol: "BTCUSDT", base: undefined, problems: [problem] });
@@ -184,7 +187,7 @@ test.each([
   [{ assets: [pairBody("BTCUSDT"), {}] }, "assets[1].symbol is missing, not a short name"],
   [{ assets: [pairBody("BTC USDT")] }, 'assets[0].symbol is "BTC USDT", not a short name'],
   [{ assets: [pairBody("<b>\u0000")] }, 'assets[0].symbol is "<b>?", not a short name'],
-  [{ assets: [pairBody("X".repeat(41))] }, `assets[0].symbol is "${"X".repeat(40)}…", not a short name`],
+  [{ assets: [pairBody("X".repeat(41))] }, "assets[0].symbol is a text of 41 characters, not a short name"],
   [{ assets: [pairBody("BTCUSDT"), pairBody("BTCUSDT")] }, "assets has a pair twice"],
 ])("refuses %j as isolated pairs", (body, detail) => {
   expect(detailOf(() => parsePairs(body))).toBe(detail);
@@ -192,6 +195,14 @@ test.each([
 
 test.each(["X".repeat(40), "币安人生USDT", "1000SATSUSDT", "A-B_C.D"])("takes %s for a symbol", (symbol) => {
   expect(parsePairs({ assets: [pairBody(symbol)] })[0]?.symbol).toBe(symbol);
+});
+
+test("X14: what is held may be less than nothing, and a zero with a minus is a zero", () => {
+  const row = { ...CROSS_BODY.userAssets[0], free: "-0.5", borrowed: "-0.00000000" };
+  expect(parseCross({ ...CROSS_BODY, userAssets: [row] })).toMatchObject({
+    assets: [{ asset: "BTC", free: -0.5, borrowed: 0 }],
+    problems: [],
+  });
 });
 
 // ---------------------------------------------------------------- bars

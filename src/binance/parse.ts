@@ -96,6 +96,7 @@ function balance(row: unknown): AssetBalance | undefined {
   const interest = parseDecimal(row.interest);
   if (asset === undefined || free === undefined || locked === undefined) return undefined;
   if (borrowed === undefined || interest === undefined) return undefined;
+  if (borrowed < 0 || interest < 0) return undefined; // or a changed sign would read as "owes nothing", and end alerts
   return { asset, free, locked, borrowed, interest };
 }
 

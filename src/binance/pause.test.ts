@@ -119,6 +119,20 @@ test("counts answers to requests that were under way together as one strike", ()
   expect(Math.round(leftMs() / SECOND)).toBe(10);
 });
 
+test("X1b: an answer to a request that was under way when the pause began does not make the next one short", () => {
+  const { clock, pause, leftMs } = pauseOf();
+  const unstated = { kind: "rate", detail: "", askedMs: undefined } as const;
+  pause.begin(unstated);
+  pause.answered();
+  clock.skip(6 * SECOND);
+  pause.begin(unstated);
+  expect(Math.round(leftMs() / SECOND)).toBe(10);
+  clock.skip(11 * SECOND);
+  pause.answered();
+  pause.begin(unstated);
+  expect(Math.round(leftMs() / SECOND)).toBe(5);
+});
+
 test("stops doubling at ten minutes", () => {
   const { clock, pause, leftMs } = pauseOf();
   for (let i = 0; i < 12; i++) {

@@ -93,9 +93,9 @@ export function createPause({ clock, bans, log }: PauseOptions): Pause {
       return error;
     },
     answered() {
+      if (leftMs() > 0) return; // to a request that was under way when the pause began
       strikes = 0;
-      // Not for the answer to a request that was under way when the ban began.
-      if (!isKept || leftMs() > 0) return;
+      if (!isKept) return;
       isKept = false;
       bans.clear();
     },

@@ -6,6 +6,7 @@ import {
   AMOUNTS,
   CROSS_DECIMALS,
   CROSS_FLAGS,
+  DEBTS,
   isObject,
   PAIR_DECIMALS,
   PAIR_FLAGS,
@@ -47,6 +48,9 @@ function balanceProblems(path: string, row: unknown): readonly string[] {
     ...AMOUNTS.filter((name) => parseDecimal(row[name]) === undefined).map(
       (name) => `${path}.${name} is ${kindOf(row[name])}, not a decimal`,
     ),
+    ...DEBTS.filter((name) => (parseDecimal(row[name]) ?? 0) < 0).map(
+      (name) => `${path}.${name} is ${kindOf(row[name])}, not an amount owed`,
+    ),
     ...malformedDecimal(`${path}.totalAsset`, row.totalAsset),
   ];
 }
@@ -61,15 +65,16 @@ const malformedText = (path: string, value: unknown) =>
 export const shapeError = (path: string, value: unknown, expected: string) =>
   badResponse(`${path} is ${kindOf(value)}, not ${expected}`);
 
+/** Names, statuses and numbers are shorter; keys and signatures are longer. */
 const SHOWN_MAX = 40;
 
-/** What a person is told of a value that does not fit: its kind, and of a text the printable start. */
+/** What a person is told of a value that does not fit: its kind, and a short text itself. */
 function kindOf(value: unknown): string {
   if (value === undefined) return "missing";
   if (value === null) return "null";
   if (Array.isArray(value)) return "a list";
   if (typeof value === "object") return "an object";
   if (typeof value !== "string") return `the ${typeof value} ${value}`;
-  const shown = value.slice(0, SHOWN_MAX).replaceAll(/[^\x20-\x7e]/g, "?");
-  return value.length > SHOWN_MAX ? `"${shown}…"` : `"${shown}"`;
+  if (value.length > SHOWN_MAX) return `a text of ${value.length} characters`;
+  return `"${value.replaceAll(/[^\x20-\x7e]/g, "?")}"`;
 }

@@ -3,7 +3,8 @@
 /** An object of parsed JSON that may have these fields. */
 export type Raw<Field extends string> = { readonly [name in Field]?: unknown };
 
-export const AMOUNTS = ["free", "locked", "borrowed", "interest"] as const;
+export const DEBTS = ["borrowed", "interest"] as const;
+export const AMOUNTS = ["free", "locked", ...DEBTS] as const;
 export const CROSS_DECIMALS = [
   "marginLevel",
   "collateralMarginLevel",

@@ -1,6 +1,7 @@
 // The reads of one poll: each asks, parses and answers with a value, whatever happens. The one thing to know: while the address is
 // paused or the key refused, a read answers at once with the failure that everybody knows already, without a request.
-import type { Answer, Clock, Failure, ReadResult, Source } from "../core/ports.ts";
+import { symbolOf } from "../core/observe.ts";
+import type { Answer, Clock, Failure, ReadResult, Source, Subject } from "../core/ports.ts";
 import { type Backoff, stepMs } from "../lib/backoff.ts";
 import type { Log } from "../lib/log.ts";
 import type { Asker } from "./ask.ts";
@@ -14,6 +15,8 @@ export interface ReadsConfig {
   readonly name: string;
   readonly cross: boolean;
   readonly isolated: "all" | "none" | readonly string[];
+  /** Subjects that owed something before this process: they were there, so they may be back any moment. */
+  readonly indebted?: readonly Subject[];
 }
 
 const CROSS_PATH = "/sapi/v1/margin/account";
@@ -24,12 +27,17 @@ export type Read = (signal: AbortSignal) => Promise<ReadResult>;
 type Reading = { readonly answer: Answer; readonly atMs: number };
 
 /** Cross first: it enters the lane first. */
-export function readsOf({ name, cross, isolated }: ReadsConfig, asker: Asker, shared: Shared): readonly Read[] {
+export function readsOf(
+  { name, cross, isolated, indebted = [] }: ReadsConfig,
+  asker: Asker,
+  shared: Shared,
+): readonly Read[] {
   const { clock } = shared;
   const reads: Read[] = [];
-  if (cross) reads.push(guarded("cross", crossReading(asker, clock), shared));
+  if (cross) reads.push(guarded("cross", crossReading(asker, clock, indebted.includes("cross")), shared));
   if (isolated !== "none" && isolated.length > 0) {
-    const reader = createPairsReader(isolated, { ...shared, account: name, asker });
+    const seen = indebted.map(symbolOf);
+    const reader = createPairsReader(isolated, { ...shared, account: name, asker, seen });
     const reading = async (signal: AbortSignal): Promise<Reading> => {
       const { atMs, ...found } = await reader.read(signal);
       return { answer: { source: "isolated", asked: isolated, ...found }, atMs };
@@ -39,8 +47,8 @@ export function readsOf({ name, cross, isolated }: ReadsConfig, asker: Asker, sh
   return reads;
 }
 
-function crossReading(asker: Asker, clock: Clock): (signal: AbortSignal) => Promise<Reading> {
-  let wasOpened = false;
+function crossReading(asker: Asker, clock: Clock, isKnown: boolean): (signal: AbortSignal) => Promise<Reading> {
+  let wasOpened = isKnown;
   let absences = 0;
   let recheckMonoMs = Number.NEGATIVE_INFINITY;
   // Stamped with now even when remembered: nothing about an account that was never there can be out of date.
@@ -84,7 +92,8 @@ function guarded(
   };
 }
 
-function failureOf(error: unknown, signal: AbortSignal, log: Log): Failure {
+/** What a read that threw comes to. */
+export function failureOf(error: unknown, signal: AbortSignal, log: Log): Failure {
   if (error instanceof ExchangeError) return error.failure;
   if (signal.aborted) return stopped().failure;
   // A mistake of ours must be seen, and must not end the watch.

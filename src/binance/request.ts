@@ -1,9 +1,9 @@
 // One HTTP GET through undici: one absolute deadline over connect, headers and body, no redirect followed, the answer capped
 // after decoding. The one thing to know: the path goes to undici as the very string that was signed, never through URL.
-import { promisify } from "node:util";
-import { gunzip } from "node:zlib";
+import { gunzipSync } from "node:zlib";
 import { Agent, type Dispatcher } from "undici";
 import type { Clock } from "../core/ports.ts";
+import { createLookup, type Resolve } from "../lib/lookup.ts";
 import { badResponse, ExchangeError, networkError, stopped, timedOut } from "./errors.ts";
 
 export type Headers = Readonly<Record<string, string | string[] | undefined>>;
@@ -34,13 +34,16 @@ export interface HttpOptions {
   readonly baseUrl: string;
   readonly timeoutMs: number;
   readonly clock: Clock;
+  /** Host name → addresses; the system's resolver unless given. */
+  readonly resolve?: Resolve;
 }
 
 const BODY_MAX_BYTES = 8 * 1024 * 1024;
 /** Longer than a poll interval, or every poll pays for a TLS handshake (undici's own default is 4 s). */
 const KEEP_ALIVE_MS = 120_000;
 
-const unzip = promisify(gunzip);
+/** A resolver that is silent for longer than this will not be quicker for the rest of the deadline. */
+const DNS_TIMEOUT_MS = 5_000;
 
 /** One header as text; "" when absent. Names are in lower case. */
 export function headerText(headers: Headers, name: string): string {
@@ -48,13 +51,15 @@ export function headerText(headers: Headers, name: string): string {
   return (Array.isArray(value) ? value[0] : value) ?? "";
 }
 
-export function createHttp({ baseUrl, timeoutMs, clock }: HttpOptions): Http {
+export function createHttp({ baseUrl, timeoutMs, clock, resolve }: HttpOptions): Http {
   const { origin, pathname } = new URL(baseUrl);
   const prefix = pathname.replace(/\/$/, "");
+  const dnsTimeoutMs = Math.min(DNS_TIMEOUT_MS, timeoutMs / 2);
+  const lookup = createLookup({ timeoutMs: dnsTimeoutMs, clock, ...(resolve && { resolve }) });
   // HTTP/1.1 only: there onRequestStart is the moment of the write, and a discarded request takes its socket with it.
   const agent = new Agent({
     allowH2: false,
-    connect: { timeout: timeoutMs },
+    connect: { timeout: timeoutMs, lookup, rejectUnauthorized: true }, // whatever NODE_TLS_REJECT_UNAUTHORIZED says
     keepAliveTimeout: KEEP_ALIVE_MS,
     keepAliveMaxTimeout: KEEP_ALIVE_MS,
     keepAliveTimeoutThreshold: 1_000,
@@ -79,7 +84,7 @@ export function createHttp({ baseUrl, timeoutMs, clock }: HttpOptions): Http {
         const options: Dispatcher.DispatchOptions = { origin, path: prefix + path, method: "GET", headers };
         const before = connections;
         const noteWrite = () => onWrite(connections > before);
-        return await decode(await dispatch(agent, options, noteWrite, attempt.signal));
+        return decode(await dispatch(agent, options, noteWrite, attempt.signal));
       } finally {
         attempt.abort();
         signal.removeEventListener("abort", onAbort);
@@ -144,13 +149,14 @@ function dispatch(
   });
 }
 
-async function decode({ status, headers, body }: RawReply): Promise<Reply> {
+function decode({ status, headers, body }: RawReply): Reply {
   const encoding = headerText(headers, "content-encoding").toLowerCase();
   try {
     if (encoding === "" || encoding === "identity") return { status, headers, text: body.toString() };
     if (encoding !== "gzip") throw badResponse("an encoding that was not asked for");
-    // One call is enough: the wire bytes are capped already, and decoding stops at the cap too.
-    const decoded = await unzip(body, { maxOutputLength: BODY_MAX_BYTES });
+    // One call is enough: the wire bytes are capped already, and decoding stops at the cap too. Not in the thread pool: hung DNS
+    // questions, of other hosts too, may hold every thread of it, and then a read would never end.
+    const decoded = gunzipSync(body, { maxOutputLength: BODY_MAX_BYTES });
     return { status, headers, text: decoded.toString() };
   } catch (error) {
     if (isError(status)) return { status, headers, text: "" };

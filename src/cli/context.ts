@@ -13,10 +13,13 @@ export const EXIT = { good: 0, failed: 1, config: 78 } as const;
 export class CommandError extends Error {
   override readonly name = "CommandError";
   readonly exitCode: number;
+  /** What is wrong, one mistake a line. */
+  readonly problems: readonly string[];
 
-  constructor(message: string, exitCode: number = EXIT.failed) {
+  constructor(message: string, exitCode: number = EXIT.failed, problems: readonly string[] = [message]) {
     super(message);
     this.exitCode = exitCode;
+    this.problems = problems;
   }
 }
 
@@ -51,7 +54,7 @@ export async function readConfig(options: ConfigOption): Promise<Config> {
   try {
     return loadConfig(file, { env: process.env, notifierSchemas, nowMs: systemClock.wallMs() });
   } catch (error) {
-    if (error instanceof ConfigError) throw new CommandError(error.format(), EXIT.config);
+    if (error instanceof ConfigError) throw new CommandError(error.format(), EXIT.config, error.lines());
     throw error;
   }
 }

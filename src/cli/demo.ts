@@ -74,6 +74,10 @@ async function replay(config: Config, exchange: Simulator, wall: Wall, path: Bar
     log: makeLogger({ level: "error", format: "pretty", write: (line) => void process.stderr.write(line) }),
     out: process.stdout,
     pid: process.pid,
+    startedMonoMs: 0,
+    fatal(error) {
+      throw error;
+    },
     serverClock: systemClock.wallMs,
     onRequest(request) {
       wall.onRequest(request);
@@ -82,8 +86,9 @@ async function replay(config: Config, exchange: Simulator, wall: Wall, path: Bar
     onSettled: tally.onSettled,
   });
   await untilEnd(daemon, wall, path);
-  await daemon.deliveries.drained(AbortSignal.timeout(DRAIN_MS)).catch(() => undefined);
-  const undelivered = daemon.deliveries.backlog().count;
+  const { deliveries } = daemon.running();
+  await deliveries.drained(AbortSignal.timeout(DRAIN_MS)).catch(() => undefined);
+  const undelivered = deliveries.backlog().count;
   await daemon.stop();
   const gaps = exchange.requests.flatMap(({ gapMs }) => gapMs ?? []);
   process.stdout.write(tally.summary(Math.min(...gaps), undelivered));

@@ -1,6 +1,7 @@
 // The process's edge: arguments, exit codes, and no stack trace for mistakes that a user can mend. Commands are loaded when they
 // are called, so that none pays for another; only the options of simulate, which come with their checks, are read at every start.
 import { Command, CommanderError } from "commander";
+import { redact } from "../lib/secret.ts";
 import { version } from "../lib/version.ts";
 import { CommandError, type ConfigOption, EXIT, withConfigOption } from "./context.ts";
 import { addSimulate } from "./simulate.ts";
@@ -23,6 +24,11 @@ function program(): Command {
   withConfigOption(margind.command("check"))
     .description("check the configuration; print the next polls and the rules as understood")
     .action(async (options: ConfigOption) => (await import("./check.ts")).check(options));
+
+  withConfigOption(margind.command("doctor"))
+    .description("contact everything, and say what works, what does not and what to do")
+    .option("--json", "as JSON")
+    .action(async (options: JsonOption) => (await import("./doctor.ts")).doctor(options));
 
   withConfigOption(margind.command("test-notify"))
     .description("send a test message to every notifier through the outbox and wait for the receipts")
@@ -64,16 +70,16 @@ try {
 
 function explain(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode; // commander has printed it
-  if (error instanceof CommandError) {
-    process.stderr.write(`${error.message}\n`);
-    return error.exitCode;
-  }
+  if (error instanceof CommandError) return failed(error.message, error.exitCode);
   if (error instanceof Error && (error.name === "StoreError" || error.name === "LockedError")) {
-    process.stderr.write(`${error.message}\n`);
-    return EXIT.failed;
+    return failed(error.message, EXIT.failed);
   }
-  process.stderr.write(
-    `margind failed in an unforeseen way: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
-  );
-  return EXIT.failed;
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return failed(`margind failed in an unforeseen way: ${text}`, EXIT.failed);
+}
+
+/** Last words. They may quote what somebody put in the wrong place of the configuration, or what a library threw. */
+function failed(text: string, exitCode: number): number {
+  process.stderr.write(`${redact(text)}\n`);
+  return exitCode;
 }

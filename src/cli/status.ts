@@ -2,11 +2,13 @@
 // so a container's health check or a script can use it as it is.
 
 import { stateDirOf } from "../config/load.ts";
+import { STUCK_MS } from "../core/channel.ts";
 import { duration, level, percent } from "../core/format.ts";
 import { rank } from "../core/lifecycle.ts";
 import { refOf } from "../core/message.ts";
-import type { Severity } from "../core/ports.ts";
+import type { Severity, Source } from "../core/ports.ts";
 import type { Snapshot, Store } from "../core/store.ts";
+import { en } from "../core/words/en.ts";
 import { systemClock } from "../lib/clock.ts";
 import { type Holder, lockHolder } from "../store/lock.ts";
 import { openStoreForReading } from "../store/sqlite.ts";
@@ -30,6 +32,8 @@ interface AccountStatus {
   readonly crossAt: string | null;
   readonly isolatedAt: string | null;
   readonly dataAgeMs: number | null;
+  /** Sources that the config has read and that never gave a valid answer: nothing is known of them. */
+  readonly unknown: readonly Source[];
   readonly trouble: string | null;
   readonly pairs: number;
   /** Subjects with debt, worst first. */
@@ -63,8 +67,6 @@ interface UndeliveredStatus {
 
 /** Data older than this means that the daemon does not poll, whatever its config says. */
 const OLD_MS = 15 * 60_000;
-/** An undelivered message older than this is stuck. */
-const STUCK_MS = 120_000;
 
 export function status(options: ConfigOption & { readonly json?: boolean }): void {
   const stateDir = stateDirOf(configFile(options), process.env);
@@ -94,13 +96,14 @@ export function collect(store: Store, holder: Holder | undefined, nowMs: number)
   return { healthy: problems.length === 0, problems, running, accounts, alerts, undelivered };
 }
 
-function accountOf({ account, okAtMs, known, pairs, trouble }: Snapshot, nowMs: number): AccountStatus {
+function accountOf({ account, sources = [], okAtMs, known, pairs, trouble }: Snapshot, nowMs: number): AccountStatus {
   const times = [okAtMs.cross, okAtMs.isolated].filter((atMs) => atMs !== null);
   return {
     account,
     crossAt: okAtMs.cross === null ? null : iso(okAtMs.cross),
     isolatedAt: okAtMs.isolated === null ? null : iso(okAtMs.isolated),
     dataAgeMs: times.length === 0 ? null : nowMs - Math.min(...times),
+    unknown: sources.filter((source) => okAtMs[source] === null),
     trouble,
     pairs,
     positions: known.map((item) => ({
@@ -135,12 +138,14 @@ function problemsOf(
   const problems: string[] = [];
   if (holder === undefined) problems.push("margind is not running");
   if (accounts.length === 0) problems.push("no account was seen yet");
-  for (const { account, dataAgeMs } of accounts) {
+  for (const { account, dataAgeMs, unknown } of accounts) {
+    for (const source of unknown) problems.push(`nothing is known of ${en.source[source]} of ${account}`);
     if (alerts.some((alert) => alert.account === account && alert.rule === "blind"))
       problems.push(`${account} is blind`);
     else if (dataAgeMs !== null && dataAgeMs > OLD_MS)
       problems.push(`the data of ${account} is ${duration(dataAgeMs, "en")} old`);
   }
+  for (const { subject, rule } of alerts) if (rule === "undelivered") problems.push(`${subject} cannot deliver`);
   const stuck = undelivered.filter(({ waitingMs }) => waitingMs > STUCK_MS).length;
   if (stuck > 0) problems.push(`${count(stuck, "message waits", "messages wait")} undelivered for over two minutes`);
   return problems;
@@ -171,7 +176,7 @@ function text(found: Status, nowMs: number): string {
   ].join("\n");
 }
 
-function accountLines({ account, dataAgeMs, positions, pairs, trouble }: AccountStatus): string[] {
+function accountLines({ account, dataAgeMs, positions, pairs, trouble, unknown }: AccountStatus): string[] {
   const age = dataAgeMs === null ? "never seen" : `data ${duration(dataAgeMs, "en")} old`;
   const title = `${account}: ${age}${pairs > 0 ? `, ${count(pairs, "isolated pair")}` : ""}${trouble === null ? "" : `, last read failed: ${trouble}`}`;
   const rows = positions.map(({ subject, marginLevel, marginLevelStatus, liquidationDistancePct }) => {
@@ -179,7 +184,8 @@ function accountLines({ account, dataAgeMs, positions, pairs, trouble }: Account
     const away = liquidationDistancePct === null ? "" : `liquidation ${percent(liquidationDistancePct)} % away`;
     return `  ${subject.padEnd(20)} level ${shown.padEnd(8)} ${(marginLevelStatus ?? "").padEnd(18)} ${away}`.trimEnd();
   });
-  return [title, ...(rows.length === 0 ? [dataAgeMs === null ? "  nothing known" : "  no debt"] : rows)];
+  const isKnown = dataAgeMs !== null && unknown.length === 0;
+  return [title, ...(rows.length === 0 ? [isKnown ? "  no debt" : "  nothing known"] : rows)];
 }
 
 function alertLine({ account, subject, rule, phase, severity, since, ref }: AlertStatus, nowMs: number): string {

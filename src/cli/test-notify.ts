@@ -12,10 +12,10 @@ import { systemClock } from "../lib/clock.ts";
 import { parseDurationMs } from "../lib/duration.ts";
 import { silentLog } from "../lib/log.ts";
 import { createNotifier } from "../notify/index.ts";
-import { makeStateDir } from "../store/database.ts";
 import { instanceOf } from "../store/facts.ts";
+import { makeStateDir } from "../store/folder.ts";
 import { takeLock } from "../store/lock.ts";
-import { openStore } from "../store/sqlite.ts";
+import { openStore, openStoreBeside } from "../store/sqlite.ts";
 import { CommandError, type ConfigOption, readConfig } from "./context.ts";
 import { count } from "./text.ts";
 
@@ -32,12 +32,12 @@ export async function testNotify(options: TestNotifyOptions): Promise<void> {
   if (timeoutMs === undefined) throw new CommandError("--timeout: expected a duration such as 30s or 2m");
   makeStateDir(config.stateDir);
   const lock = takeLock(config.stateDir, process.pid, systemClock.wallMs());
-  const { store } = openStore(config.stateDir, systemClock.wallMs(), () => undefined);
+  const store = lock.ok ? openOwn(config.stateDir) : openStoreBeside(config.stateDir, () => undefined);
   const notifiers = openNotifiers(config, options.to, instanceOf(store));
   const rows = store.commit({ alerts: [], rows: newRows(notifiers, config, instanceOf(store)), snapshot: undefined });
   try {
     const undelivered = lock.ok
-      ? await deliverHere(rows, notifiers, store, timeoutMs)
+      ? await deliverHere(rows, notifiers, store, config, timeoutMs)
       : await watchDaemon(rows, store, timeoutMs);
     if (lock.ok) for (const { id } of undelivered) store.drop(id);
     if (undelivered.length > 0)
@@ -48,6 +48,12 @@ export async function testNotify(options: TestNotifyOptions): Promise<void> {
     store.close();
     if (lock.ok) lock.release();
   }
+}
+
+/** No daemon holds the state: what it finds there is the next daemon's to tell. */
+function openOwn(stateDir: string): Store {
+  const quiet = () => undefined;
+  return openStore(stateDir, { clock: systemClock, onUnreadable: quiet, onDisk: quiet }).store;
 }
 
 function openNotifiers(config: Config, only: string | undefined, instance: string): readonly Notifier[] {
@@ -79,6 +85,7 @@ async function deliverHere(
   rows: readonly OutboxRow[],
   notifiers: readonly Notifier[],
   store: Store,
+  { timezone, language }: Config,
   timeoutMs: number,
 ): Promise<readonly OutboxRow[]> {
   const undelivered = new Map(rows.map((row) => [row.id, row]));
@@ -97,6 +104,7 @@ async function deliverHere(
     clock: systemClock,
     random: Math.random,
     log: silentLog,
+    locale: { timezone, language },
     onSettled,
   });
   deliveries.add(rows);

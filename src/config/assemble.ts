@@ -25,7 +25,7 @@ export function configOf(parsed: File, file: string, folder: string): Omit<Confi
     timezone: parsed.timezone,
     language: parsed.language,
     exchange: exchangeOf(parsed.exchange ?? exchangeDefaults()),
-    accounts: Object.entries(parsed.accounts).map(([name, account]) => accountOf(name, account)),
+    accounts: Object.entries(parsed.accounts).map(([name, account]) => accountOf(name, account, parsed)),
     rules: rules ? Object.entries(rules).map(([id, rule]) => ruleConfig(id, rule)) : builtinRules,
     watchdog: watchdogOf(parsed.watchdog ?? watchdogDefaults()),
     routes: (parsed.routes ?? []).map(routeOf),
@@ -37,8 +37,17 @@ function exchangeOf({ baseUrl, minSpacing, timeout, recvWindow, weightBudgetPct 
   return { baseUrl, minSpacingMs: minSpacing, timeoutMs: timeout, recvWindowMs: recvWindow, weightBudgetPct };
 }
 
-function accountOf(name: string, { apiKey, apiSecret, privateKey, poll, cross, isolated }: Account): AccountConfig {
-  return { name, apiKey, credential: credentialOf(apiSecret, privateKey), poll, cross, isolated };
+function accountOf(name: string, account: Account, { requireReadOnlyKey }: File): AccountConfig {
+  const { apiKey, apiSecret, privateKey, poll, cross, isolated } = account;
+  return {
+    name,
+    apiKey,
+    credential: credentialOf(apiSecret, privateKey),
+    poll,
+    cross,
+    isolated,
+    requireReadOnlyKey: account.requireReadOnlyKey ?? requireReadOnlyKey,
+  };
 }
 
 function credentialOf(apiSecret: Account["apiSecret"], privateKey: Account["privateKey"]): AccountConfig["credential"] {

@@ -12,6 +12,8 @@ export interface AccountConfig {
   readonly poll: string;
   readonly cross: boolean;
   readonly isolated: "all" | "none" | readonly string[];
+  /** Refuse to run when the key may do more than read. */
+  readonly requireReadOnlyKey: boolean;
 }
 
 export interface ExchangeConfig {

@@ -22,7 +22,12 @@ export class ConfigError extends Error {
     this.problems = sorted;
   }
 
-  /** One line a mistake, as compilers write them, and a last line that says that nothing runs. */
+  /** One line a mistake, as compilers write them. */
+  lines(): readonly string[] {
+    return this.problems.map((problem) => problemLine(this.file, problem));
+  }
+
+  /** The lines, and a last one that says that nothing runs. */
   format(): string {
     return formatProblems(this.file, this.problems);
   }

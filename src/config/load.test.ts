@@ -130,6 +130,24 @@ test("a block whose lines are all commented out is left out", () => {
   expect(load(`${MINIMAL}watchdog:\n  heartbeat:\n`)).toEqual(load(MINIMAL));
 });
 
+test.each([
+  { name: "nowhere: a key may do what it likes", top: "", own: "", required: false },
+  { name: "at the top of the file, for every account", top: "requireReadOnlyKey: true\n", own: "", required: true },
+  { name: "under one account", top: "", own: ", requireReadOnlyKey: true", required: true },
+  {
+    name: "under an account against the top",
+    top: "requireReadOnlyKey: true\n",
+    own: ", requireReadOnlyKey: false",
+    required: false,
+  },
+  { name: "from the environment, as text", top: `requireReadOnlyKey: \${STRICT}\n`, own: "", required: true },
+])("requireReadOnlyKey may stand $name", ({ top, own, required }) => {
+  const yaml = `${top}${MINIMAL.replace("apiSecret: s1", `apiSecret: s1${own}`)}`;
+  expect(load(yaml, { STRICT: "true" }).accounts.map(({ requireReadOnlyKey }) => requireReadOnlyKey)).toEqual([
+    required,
+  ]);
+});
+
 // ---------------------------------------------------------------- forms
 
 test("takes every form of a rule", () => {

@@ -66,14 +66,15 @@ const THRESHOLD =
 const CRON = 'expected five or six fields such as "*/5 * * * * *" (second minute hour day month weekday)';
 const REFERENCE = `expected \${NAME} or \${file:/path}; write $\${ where the text itself holds \${`;
 const STATUSES = "expected one of EXCESSIVE, NORMAL, MARGIN_CALL, PRE_LIQUIDATION, FORCE_LIQUIDATION";
-const BLOCKS = "stateDir, timezone, language, exchange, accounts, rules, watchdog, notifiers, routes, http";
+const BLOCKS =
+  "stateDir, timezone, language, exchange, requireReadOnlyKey, accounts, rules, watchdog, notifiers, routes, http";
 const PEM = "expected a PEM private key (-----BEGIN PRIVATE KEY-----, PKCS#8), Ed25519 or RSA, without passphrase";
 const RULES =
   "cross-margin-level, cross-transfer-out, isolated-status, isolated-liquidation-distance, blind, config, position-gone, undelivered";
 
 // ---------------------------------------------------------------- the words, exactly
 
-test("the refused configuration of the design", () => {
+test("O1: the refused configuration of the design", () => {
   const lines = [
     "exchange: { weightBudgetPct: 50 }",
     ...BASE.trimEnd().split("\n"),
@@ -163,7 +164,7 @@ const syntax: readonly Case[] = [
       NOTIFIERS,
     lines: [
       `3:1: base: unknown key, expected one of ${BLOCKS}`,
-      "5:11: accounts.main.<<: unknown key, expected one of apiKey, apiSecret, privateKey, poll, cross, isolated",
+      "5:11: accounts.main.<<: unknown key, expected one of apiKey, apiSecret, privateKey, poll, cross, isolated, requireReadOnlyKey",
       "5:51: accounts.main.cross: expected true or false",
     ],
   },
@@ -539,7 +540,7 @@ routes:
 ];
 
 test.each([...syntax, ...shapes, ...accounts, ...rules, ...channels, ...references])(
-  "refuses $name",
+  "O1: refuses $name",
   ({ yaml, env, lines }) => {
     expect(linesOf(refusal(yaml, env))).toEqual(lines);
   },
@@ -548,7 +549,7 @@ test.each([...syntax, ...shapes, ...accounts, ...rules, ...channels, ...referenc
 test.each([
   { file: join(folder, "none.yaml"), reason: "no such file" },
   { file: folder, reason: "it is a folder" },
-])("says what to do about a file that is not there: $reason", ({ file, reason }) => {
+])("O1: says what to do about a file that is not there: $reason", ({ file, reason }) => {
   const reading = () => loadConfig(file, { env: {}, notifierSchemas, nowMs: 0 });
   expect(reading).toThrow(ConfigError);
   expect(reading).toThrow(
@@ -565,7 +566,7 @@ test("a tower of aliases is stopped before it fills the memory", () => {
 
 // ---------------------------------------------------------------- no secret, whatever is wrong
 
-test("no value of a secret or of the environment shows in a refusal", () => {
+test("O5: no value of a secret or of the environment shows in a refusal", () => {
   const canary = (n: number) => `canary${n}x`;
   const env = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`C${i}`, canary(i)]));
   const yaml = `
@@ -606,7 +607,7 @@ test.each([
   "accounts:\n  main:\n    apiKey: canary\n     apiSecret: canary\n   x: @canary\n",
   "accounts: !canary { a: *canary }\n%canary\n",
   "canary canary\ncanary: [canary, {canary\n",
-])("no part of a file that is not YAML shows in a refusal: %j", (yaml) => {
+])("O5: no part of a file that is not YAML shows in a refusal: %j", (yaml) => {
   expect(refusal(yaml).format()).not.toContain("canary");
 });
 
@@ -646,7 +647,7 @@ const WORDS = [
   ...["__proto__", "constructor", "1e999", ".nan", "0x1f", "\t", "\u0000", "%YAML 1.1\n---\n"],
 ];
 
-test("any text is taken or refused", () => {
+test("O1: any text is taken or refused", () => {
   const texts = fc.oneof(
     fc.string({ unit: "binary" }),
     fc.array(fc.constantFrom(...WORDS)).map((words) => words.join("")),
@@ -654,7 +655,7 @@ test("any text is taken or refused", () => {
   fc.assert(fc.property(texts, isTakenOrRefused), { numRuns: 200 });
 });
 
-test("the example with anything put in the place of anything is taken or refused", () => {
+test("O1: the example with anything put in the place of anything is taken or refused", () => {
   const cut = fc.record({
     at: fc.nat(EXAMPLE.length),
     length: fc.nat(40),
@@ -670,7 +671,7 @@ test("the example with anything put in the place of anything is taken or refused
   );
 });
 
-test("any values under the right keys are taken or refused", () => {
+test("O1: any values under the right keys are taken or refused", () => {
   const leaf = fc.oneof(fc.constantFrom(...WORDS, true, false, null, 0, -1, 1.5, [], {}), fc.double(), fc.string());
   const value = fc.oneof(
     leaf,

@@ -81,6 +81,9 @@ const account = z.strictObject({
     .union([z.enum(["all", "none"]), symbolList], "expected all, none or a list of symbols such as [BTCUSDT, ETHUSDT]")
     .describe("Isolated pairs to watch: all, none or a list of symbols.")
     .prefault("all"),
+  requireReadOnlyKey: flag()
+    .describe("For this account alone, in the place of requireReadOnlyKey at the top of the file.")
+    .optional(),
 });
 
 function isSigningKey(pem: string): boolean {
@@ -216,6 +219,9 @@ export const fileSchema = z.strictObject({
     .prefault("UTC"),
   language: z.enum(LANGUAGES).describe("Language of the alerts.").prefault("en"),
   exchange: exchange.nullish().describe("How requests to the exchange are made."),
+  requireReadOnlyKey: flag()
+    .describe("Refuse to run with an API key that may trade, borrow, transfer or withdraw.")
+    .prefault(false),
   accounts: z
     .record(name, account)
     .refine((accounts) => Object.keys(accounts).length > 0, "expected at least one account")

@@ -91,6 +91,17 @@ export function advanceOwn(
   return { changes: [outcome.change], situations: outcome.situation === undefined ? [] : [outcome.situation] };
 }
 
+/** Something happened that nobody can end: it is told once, as opened, and no alert stays. */
+export function notice(
+  id: AlertId,
+  severity: Severity,
+  facts: Facts,
+  { book, nowMs }: Pick<Scene, "book" | "nowMs">,
+): Advance {
+  const { situation } = ownOutcome(id, severity, facts, undefined, nowMs, book);
+  return { changes: [], situations: situation === undefined ? [] : [situation] };
+}
+
 /** Alerts that nothing in the config watches any more: they end, and say so. */
 export function endOrphans(
   states: readonly AlertChange[],

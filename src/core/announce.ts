@@ -173,7 +173,13 @@ export function alertIdOf(key: string, rule: string): AlertId | undefined {
 }
 
 export function isSubject(text: string): text is AlertId["subject"] {
-  return text === "cross" || text === "feed" || text.startsWith("isolated ") || text.startsWith("notifier ");
+  return (
+    text === "cross" ||
+    text === "feed" ||
+    text === "daemon" ||
+    text.startsWith("isolated ") ||
+    text.startsWith("notifier ")
+  );
 }
 
 export const alertKey = ({ account, subject, rule }: AlertId): string => `${account}|${subject}|${rule}`;

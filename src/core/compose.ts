@@ -21,13 +21,17 @@ export function compose(sections: readonly Section[], extra: Extra, language: La
   const standing = extra.standing ?? [];
   const firing = [...sections.filter(({ kind }) => !isOver(kind)), ...standing].map(({ severity }) => severity);
   const severity = SEVERITIES.findLast((rung) => firing.includes(rung)) ?? "resolved";
-  const more = sections.slice(FULL_SECTIONS).map(({ headline, ref }) => `${headline} ${ref}`);
+  const rest = sections
+    .slice(FULL_SECTIONS)
+    .map(({ kind, severity, headline, ref }) => ({ kind, severity, headline, ref }));
+  const isLiving = extra.size !== undefined;
   return {
     kind: loudest(sections),
     severity,
     title: title(sections, firing.length, severity, extra, WORDS[language]),
     sections: sections.slice(0, FULL_SECTIONS),
-    more: [...more, ...standing.map(({ text }) => text)],
+    more: [...rest.map(({ headline, ref }) => `${headline} ${ref}`), ...standing.map(({ text }) => text)],
+    ...(rest.length > 0 && !isLiving && { moreSections: rest }),
     subject: extra.subject,
   };
 }
@@ -66,6 +70,7 @@ export const isOver = (kind: Section["kind"]): boolean => kind === "resolved" ||
 
 const LOUDEST_FIRST = ["raised", "opened", "reminded", "ended", "resolved", "lowered", "test"] as const;
 
-function loudest(sections: readonly Section[]): Section["kind"] {
+/** The kind by which people are told: what began or grew worse before all else. */
+export function loudest(sections: readonly Pick<Section, "kind">[]): Section["kind"] {
   return LOUDEST_FIRST.find((kind) => sections.some((item) => item.kind === kind)) ?? "lowered";
 }

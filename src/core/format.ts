@@ -104,6 +104,17 @@ export function zoneName(atMs: number, timezone: string): string {
   return named.formatToParts(atMs).find((part) => part.type === "timeZoneName")?.value ?? timezone;
 }
 
+/** A moment as seen from another, with the zone's name at that moment: "23:05 UTC". */
+export function zonedTime(atMs: number, nowMs: number, locale: Locale): string {
+  return `${clockTime(atMs, nowMs, locale)} ${zoneName(atMs, locale.timezone)}`;
+}
+
+/** A moment told beside another that names its zone: it needs none of its own, unless the clocks were changed in between. */
+export function timeBeside(atMs: number, besideMs: number, nowMs: number, locale: Locale): string {
+  const isSameZone = zoneName(atMs, locale.timezone) === zoneName(besideMs, locale.timezone);
+  return isSameZone ? clockTime(atMs, nowMs, locale) : zonedTime(atMs, nowMs, locale);
+}
+
 // Making a formatter costs a hundred times as much as using one. The keys are few: one zone and language a config.
 const formatters = new Map<string, Intl.DateTimeFormat>();
 

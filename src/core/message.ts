@@ -6,6 +6,7 @@ import { symbolOf } from "./observe.ts";
 import type { AlertId, Section, Severity } from "./ports.ts";
 import type { FieldName } from "./rules/fields.ts";
 import type { Situation } from "./situation.ts";
+import { daemonHeadline, daemonLines } from "./tell-daemon.ts";
 import { blindLines, goneLines, undeliveredLines } from "./tell-feed.ts";
 import { fieldHeadline, fieldLines, valueText } from "./tell-field.ts";
 import { WORDS, type Words } from "./words/index.ts";
@@ -44,6 +45,8 @@ export function refOf({ incident, seq }: Pick<Firing, "incident" | "seq">): stri
 function ownWords(rule: string, words: Words): string {
   if (rule === "position-gone") return words.gone;
   if (rule === "undelivered") return words.cannotDeliver;
+  if (rule === "disk") return words.disk;
+  if (rule === "config-rejected") return words.configRejected;
   return rule === "config" ? words.configWrong : rule;
 }
 
@@ -61,7 +64,8 @@ export function conversation(situations: readonly Situation[], language: format.
 
 // ---------------------------------------------------------------- the first line
 
-function headline({ id, transition, facts }: Situation, nowMs: number, { language }: format.Locale): string {
+function headline({ id, transition, facts }: Situation, nowMs: number, locale: format.Locale): string {
+  const { language } = locale;
   const words = WORDS[language];
   const subject = words.subject(id.subject);
   const head = (text: string) =>
@@ -84,6 +88,8 @@ function headline({ id, transition, facts }: Situation, nowMs: number, { languag
       return head(`${subject}: ${facts.back === undefined ? words.gone : words.goneBack}`);
     case "undelivered":
       return head(`${subject} ${facts.trouble === undefined ? words.deliversAgain : words.cannotDeliver}`);
+    case "daemon":
+      return head(daemonHeadline(facts.trouble, transition.kind, nowMs, locale));
     case "removed":
       return head(`${subject} ${words.removed(facts.field ?? id.rule)}`);
   }
@@ -101,13 +107,14 @@ function about({ id, facts }: Situation, words: Words): string {
   if (facts.about === "field") return words.is(subject, words.field[facts.field], "").trim();
   if (facts.about === "undelivered") return `${subject} ${words.cannotDeliver}`;
   if (facts.about === "blind") return words.head.blind.toLowerCase();
+  if (facts.about === "daemon") return ownWords(id.rule, words);
   return facts.about === "gone" ? `${subject}: ${words.gone}` : `${subject}: ${id.rule}`;
 }
 
 // ---------------------------------------------------------------- what follows
 
 function lines(situation: Situation, nowMs: number, locale: format.Locale): readonly string[] {
-  const { facts } = situation;
+  const { facts, transition } = situation;
   const words = WORDS[locale.language];
   switch (facts.about) {
     case "field":
@@ -124,6 +131,8 @@ function lines(situation: Situation, nowMs: number, locale: format.Locale): read
       return goneLines(facts, nowMs, locale);
     case "undelivered":
       return undeliveredLines(facts.trouble, nowMs, locale);
+    case "daemon":
+      return daemonLines(facts.trouble, transition.kind, locale);
     case "removed":
       return [words.removedDo];
   }

@@ -48,7 +48,7 @@ function look(
     return answer === "failed" ? { ok: false, atMs, source: "cross", failure } : { ok: true, atMs, answer };
   });
   const observations = answers.flatMap((answer) => (answer === "failed" ? [] : observe(answer, { atMs, indebted })));
-  return pictureOf({ account: "main", before, states, observations, results });
+  return pictureOf({ account: "main", sources: ["cross", "isolated"], before, states, observations, results });
 }
 
 const known = ({ known: list }: Snapshot): string[] =>
@@ -58,6 +58,7 @@ test("what is in debt is known, nearest to its liquidation first, with what peop
   const pairs = [longPair("AUSDT", 9), longPair("BUSDT", 4), emptyPair("CUSDT")];
   expect(look(undefined, 5, [cross(1.24), isolated(pairs)])).toEqual({
     account: "main",
+    sources: ["cross", "isolated"],
     okAtMs: { cross: 5, isolated: 5 },
     known: [
       {
@@ -103,6 +104,13 @@ test("what fires comes first, by how badly, as it is after the look", () => {
     ["cross", "info"],
     ["isolated BUSDT", null],
   ]);
+});
+
+test("a list of pairs of which a part could not be read is not fresh data, and says why", () => {
+  const failure = { code: "rate_limited", detail: "" } as const;
+  const first = look(undefined, 5, [isolated([longPair("AUSDT", 9)])]);
+  const partial = { ...isolated([longPair("AUSDT", 8)]), unread: { symbols: ["BUSDT"], failure } };
+  expect(look(first, 10, [partial])).toMatchObject({ okAtMs: { isolated: 5 }, trouble: "rate_limited" });
 });
 
 test("a source without an answer keeps what was known of it, with its time", () => {

@@ -10,6 +10,8 @@ import type { Snapshot } from "./store.ts";
 /** One pass over an account, and what was known before it. */
 export interface Look {
   readonly account: string;
+  /** What the config has read of it. */
+  readonly sources: readonly Source[];
   readonly before: Snapshot | undefined;
   /** As they are after the pass. */
   readonly states: States;
@@ -19,7 +21,7 @@ export interface Look {
 
 /** The snapshot after a look: sources that gave no valid answer keep what was known of them. */
 export function pictureOf(look: Look): Snapshot {
-  const { account, before, states, observations, results } = look;
+  const { account, sources, before, states, observations, results } = look;
   const seen = new Map(observations.filter(({ class: kind }) => kind === "OK").map((item) => [item.subject, item]));
   const kept = (before?.known ?? []).filter(({ subject }) => !seen.has(subject));
   const fresh = [...seen.values()].filter(({ hasDebt }) => hasDebt).map(knownOf);
@@ -27,10 +29,11 @@ export function pictureOf(look: Look): Snapshot {
   const failed = results.find((result) => !result.ok);
   return {
     account,
+    sources,
     okAtMs: { cross: okAt("cross", look), isolated: okAt("isolated", look) },
     known: known.sort(worstFirst),
     pairs: pairsIn(results) ?? before?.pairs ?? 0,
-    trouble: failed?.ok === false ? failed.failure.code : troubleOf(observations),
+    trouble: failed?.ok === false ? failed.failure.code : (unreadIn(results) ?? troubleOf(observations)),
   };
 }
 
@@ -68,16 +71,26 @@ export function severityOf(states: States, account: string, subject: Subject): S
   return worst;
 }
 
-/** An answer in which something was unreadable is none. */
+/** An answer in which something was unreadable, or of which a part is missing, is none. */
 function okAt(source: Source, { before, observations, results }: Look): number | null {
   const result = results.find((item) => item.ok && item.answer.source === source);
-  const isBroken = observations.some((item) => item.class === "INVALID" && sourceOf(item.subject) === source);
+  const isInvalid = observations.some((item) => item.class === "INVALID" && sourceOf(item.subject) === source);
+  const isBroken = isInvalid || (source === "isolated" && unreadIn(results) !== undefined);
   return (isBroken ? undefined : result?.atMs) ?? before?.okAtMs[source] ?? null;
 }
 
 function pairsIn(results: readonly ReadResult[]): number | undefined {
   for (const result of results) {
     if (result.ok && result.answer.source === "isolated") return result.answer.pairs.length;
+  }
+  return undefined;
+}
+
+/** Why a part of the isolated pairs could not be read. */
+function unreadIn(results: readonly ReadResult[]): string | undefined {
+  for (const result of results) {
+    if (result.ok && result.answer.source === "isolated" && result.answer.unread !== undefined)
+      return result.answer.unread.failure.code;
   }
   return undefined;
 }

@@ -1,5 +1,6 @@
 // The nouns of margind and what its drivers need from the world: the exchange, the store, the notifiers, the clock.
 // The interfaces live here, with their consumers; the adapters implement them and know nothing of each other.
+import type { Finding } from "./finding.ts";
 
 // ---------------------------------------------------------------- severity and identity
 
@@ -7,8 +8,8 @@
 export const SEVERITIES = ["info", "warning", "critical"] as const;
 export type Severity = (typeof SEVERITIES)[number];
 
-/** What an alert is about. `feed` is the data itself: is anything valid still arriving? */
-export type Subject = "cross" | `isolated ${string}` | "feed" | `notifier ${string}`;
+/** What an alert is about. `feed` is the data itself: is anything valid still arriving? `daemon` is margind: its disk, its config, its own life. */
+export type Subject = "cross" | `isolated ${string}` | "feed" | `notifier ${string}` | "daemon";
 
 /** In the place of an account, for alerts about margind itself. */
 export const OWN_ACCOUNT = "margind";
@@ -167,6 +168,10 @@ export interface Message {
   readonly sections: readonly Section[];
   /** Headlines of further alerts that are not told in full, worst first. */
   readonly more: readonly string[];
+  /** The alerts behind `more`, in the same order, so that a late message can be made of several. */
+  readonly moreSections?: readonly Omit<Section, "lines">[] | undefined;
+  /** Made of rows that had waited: it stands in their place, and its words are final. */
+  readonly isLate?: boolean | undefined;
   /** E-mail subject: the same for the whole conversation, so it names the alert and not its state. */
   readonly subject: string;
 }
@@ -188,7 +193,7 @@ export interface Delivery {
   /** Idempotency key: 64 hex digits, the same on every attempt. */
   readonly key: string;
   readonly recipient: string;
-  /** 1 for the first attempt. More than 1 may be a duplicate on the other side. */
+  /** 1 as long as no copy can be on the other side; from then on the number of the attempt. */
   readonly attempt: number;
   readonly enqueuedAtMs: number;
   readonly message: Message;
@@ -212,8 +217,11 @@ export interface Notifier {
   send(delivery: Delivery, signal: AbortSignal): Promise<Receipt>;
   /** Brings earlier messages of the conversation up to date (Slack's living message), after the receipt is stored. Decoration: resolves whatever happens. */
   decorate?(delivery: Delivery, signal: AbortSignal): Promise<void>;
-  /** Checks credentials and reachability without sending. Rejects with NotifyError; `refused` means: wrong for good. */
-  verify(signal: AbortSignal): Promise<void>;
+  /**
+   * Checks credentials and reachability without sending. Rejects with NotifyError; `refused` means: wrong for good. What it saw
+   * beside that is handed to `remark`.
+   */
+  verify(signal: AbortSignal, remark?: (finding: Finding) => void): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -273,12 +281,14 @@ export interface OutboxRow extends NewRow {
   readonly attempts: number;
   /** Why the last one failed; null before the first failure. */
   readonly error: string | null;
+  /** An attempt may have been accepted without our knowing: from then on every attempt has the same bytes, so that copies can collapse. */
+  readonly isAmbiguous: boolean;
 }
 
 /** What became of one attempt. */
 export type Settlement =
   | { readonly kind: "delivered"; readonly atMs: number; readonly receipt: Receipt }
-  | { readonly kind: "failed"; readonly error: string };
+  | { readonly kind: "failed"; readonly error: string; readonly isAmbiguous: boolean };
 
 /** The store failed: full or read-only disk, I/O error, locked for too long. The message is fit for people. */
 export class StoreError extends Error {

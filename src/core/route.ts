@@ -16,8 +16,9 @@ const REPEAT_MS: Readonly<Record<Severity, number>> = {
   critical: 5 * MINUTE_MS,
 };
 
-/** Rules of margind's own whose alerts go to every notifier, because they say that the watch itself is in trouble. */
-const TO_EVERYONE: readonly string[] = ["blind", "undelivered"];
+/** These say that the watch itself is in trouble: every notifier hears of it. */
+const isOwnTrouble = (subject: AlertId["subject"]): boolean =>
+  subject === "feed" || subject === "daemon" || subject.startsWith("notifier ");
 
 export function routeOf(
   routes: readonly Route[],
@@ -27,7 +28,7 @@ export function routeOf(
 ): Target {
   const route = routes.find(({ match }) => matches(match, id, severity));
   const repeatEveryMs = route?.repeatEveryMs ?? REPEAT_MS[severity];
-  const notify = route === undefined || TO_EVERYONE.includes(id.rule) ? everyone : route.notify;
+  const notify = route === undefined || isOwnTrouble(id.subject) ? everyone : route.notify;
   return { notify, repeatEveryMs };
 }
 

@@ -40,12 +40,22 @@ export type Facts =
       readonly back: "with debt" | "without debt" | undefined;
     }
   | { readonly about: "undelivered"; readonly trouble: ChannelTrouble | undefined }
+  | { readonly about: "daemon"; readonly trouble: DaemonTrouble }
   | { readonly about: "removed"; readonly field: string | undefined };
 
 export type ConfigProblem =
   | { readonly kind: "not_opened" }
   | { readonly kind: "not_created" }
   | { readonly kind: "disorder"; readonly rule: string; readonly milder: Severity; readonly worse: Severity };
+
+/** What can be wrong with margind itself. `disk` and `config-rejected` last until they are over; the others are told once. */
+export type DaemonTrouble =
+  | { readonly kind: "disk"; readonly reason: string | undefined }
+  | { readonly kind: "config-rejected"; readonly problems: readonly string[] }
+  | { readonly kind: "gives-up"; readonly reason: string }
+  | { readonly kind: "state-lost"; readonly movedTo: string | undefined }
+  | { readonly kind: "restarts"; readonly count: number; readonly sinceMs: number; readonly crash: string | undefined }
+  | { readonly kind: "gap"; readonly fromMs: number; readonly toMs: number; readonly why: "down" | "asleep" };
 
 export interface Situation {
   readonly id: AlertId;

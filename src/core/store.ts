@@ -1,11 +1,13 @@
 // The store port: what the daemon keeps over a restart. One implementation, SQLite, in store/.
 import type { AlertChange } from "./advance.ts";
-import type { NewRow, OutboxRow, Receipt, Settlement } from "./ports.ts";
+import type { NewRow, OutboxRow, Receipt, Settlement, Source } from "./ports.ts";
 import type { Known } from "./situation.ts";
 
 /** What was last seen of an account, for `status`, for blind messages and for positions that disappear. */
 export interface Snapshot {
   readonly account: string;
+  /** What the config has read of it; undefined when an older version wrote this. */
+  readonly sources?: readonly Source[];
   /** Wall time of the last valid answer of each source; null before the first. */
   readonly okAtMs: { readonly cross: number | null; readonly isolated: number | null };
   /** Subjects with debt, worst first. */
@@ -33,6 +35,11 @@ export interface Store {
   pending(afterId: number): readonly OutboxRow[];
   /** What became of an attempt of the row with this key. A key that is not stored (the disk was full then) changes nothing. */
   settle(key: string, settlement: Settlement): void;
+  /**
+   * One late row takes the place of waiting ones, in one transaction: they are pending no more, they count as delivered when it is, and
+   * its receipt is theirs. Keys that are not stored (the disk was full then) are passed over. Yields the row with its id.
+   */
+  supersede(keys: readonly string[], row: NewRow): OutboxRow;
   /** Forgets the snapshot of an account that is no longer in the config. */
   forget(account: string): void;
   /** Forgets an undelivered row: only for one that nobody waits for, or whose channel is gone from the config. */

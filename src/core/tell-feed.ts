@@ -39,7 +39,7 @@ function cause({ failure, invalid, source }: Blindness, nowMs: number, locale: f
   if (failure === null) return words.noAnswerYet;
   const { untilMs } = failure;
   if (untilMs === undefined) return words.failure(failure, undefined);
-  const time = `${format.clockTime(untilMs, nowMs, locale)} ${format.zoneName(untilMs, locale.timezone)}`;
+  const time = format.zonedTime(untilMs, nowMs, locale);
   return words.failure(failure, { time, left: format.duration(untilMs - nowMs, locale.language) });
 }
 
@@ -92,9 +92,6 @@ export function undeliveredLines(
   if (trouble === undefined) return [];
   const words = WORDS[locale.language];
   const { reason, waiting, oldestAtMs } = trouble;
-  const since =
-    oldestAtMs === null
-      ? ""
-      : `${format.clockTime(oldestAtMs, nowMs, locale)} ${format.zoneName(nowMs, locale.timezone)}`;
+  const since = oldestAtMs === null ? "" : format.zonedTime(oldestAtMs, nowMs, locale);
   return [reason ?? words.noReason, oldestAtMs === null ? words.nothingWaits : words.waiting(waiting, since)];
 }

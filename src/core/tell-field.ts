@@ -146,21 +146,20 @@ function ways(goal: string, remedies: Remedies | undefined, words: Words): reado
 function timing({ observation }: FieldFacts, { transition }: Situation, nowMs: number, locale: format.Locale): string {
   const words = WORDS[locale.language];
   const { state } = transition;
-  const zone = format.zoneName(nowMs, locale.timezone);
-  const at = (ms: number) => format.clockTime(ms, nowMs, locale);
+  const begun = format.zonedTime(state.sinceMs, nowMs, locale);
   const { previous } = state;
   const from =
     previous === null
       ? undefined
-      : { severity: previous.severity, time: at(previous.sinceMs), rising: transition.kind !== "lowered" };
+      : {
+          severity: previous.severity,
+          time: format.timeBeside(previous.sinceMs, state.sinceMs, nowMs, locale),
+          rising: transition.kind !== "lowered",
+        };
   const since =
     transition.kind === "reminded"
-      ? words.sinceFor(
-          state.severity,
-          `${at(state.sinceMs)} ${zone}`,
-          format.duration(nowMs - state.sinceMs, locale.language),
-        )
-      : words.since(state.severity, `${at(state.sinceMs)} ${zone}`, from);
+      ? words.sinceFor(state.severity, begun, format.duration(nowMs - state.sinceMs, locale.language))
+      : words.since(state.severity, begun, from);
   const age = format.duration(nowMs - observation.atMs, locale.language);
   return words.join([since, words.data(age, format.clockSeconds(observation.atMs, locale))]);
 }
@@ -174,13 +173,12 @@ function ending(
 ): string {
   const words = WORDS[locale.language];
   const { openedAtMs, peak, worst, messages } = transition.state;
-  const zone = format.zoneName(nowMs, locale.timezone);
   const extreme =
     worst === null
       ? undefined
       : {
           value: numberText(field, worst.value),
-          time: `${format.clockTime(worst.atMs, nowMs, locale)} ${zone}`,
+          time: format.zonedTime(worst.atMs, nowMs, locale),
           lower: ladder === "below",
         };
   const lasted = words.lasted(peak, format.duration(nowMs - openedAtMs, locale.language), extreme);

@@ -38,23 +38,3 @@ function timer(ms: number, signal: AbortSignal | undefined): Promise<void> {
 export function deadline(ms: number, callback: () => void): void {
   setTimeout(callback, ms).unref();
 }
-
-/** A step of the wall clock larger than this is told; NTP slewing and timer jitter are far below it. */
-const STEP_MS = 1000;
-const LOOK_EVERY_MS = 250;
-
-/**
- * Calls back whenever the machine's wall clock moves against the monotonic one by more than a second: a clock set by hand, a bad
- * NTP step, or a suspend (in which Linux' monotonic clock stands still).
- */
-export function onClockStep(callback: (stepMs: number) => void, signal: AbortSignal): void {
-  let offsetMs = Date.now() - performance.now();
-  const timer = setInterval(() => {
-    const nowMs = Date.now() - performance.now();
-    const stepMs = nowMs - offsetMs;
-    offsetMs = nowMs;
-    if (Math.abs(stepMs) > STEP_MS) callback(stepMs);
-  }, LOOK_EVERY_MS);
-  timer.unref();
-  signal.addEventListener("abort", () => clearInterval(timer), { once: true });
-}

@@ -1,5 +1,6 @@
 // What every part needs of a logger; pino fits it. Made in one place (makeLogger) so that level, form and redaction are the same.
 import { type DestinationStream, pino } from "pino";
+import { redact } from "./secret.ts";
 
 export interface Log {
   trace(fields: object, text: string): void;
@@ -20,7 +21,9 @@ export interface LogOptions {
 }
 
 export function makeLogger({ level, format, write }: LogOptions): Log {
-  const destination: DestinationStream = { write: format === "json" ? write : (line: string) => write(pretty(line)) };
+  const shape = format === "json" ? (line: string) => line : pretty;
+  // The second net: nothing hands a secret to a logger, and if something does, it is not seen.
+  const destination: DestinationStream = { write: (line: string) => write(redact(shape(line))) };
   return pino(
     {
       level,

@@ -22,7 +22,8 @@ test.each([
   ["1e3", undefined],
   ["", undefined],
   ["soon", undefined],
-  ["99999999999999999999", undefined],
+  ["99999999999999999999", Number.MAX_SAFE_INTEGER],
+  ["9".repeat(400), Number.MAX_SAFE_INTEGER],
   [undefined, undefined],
 ])("reads %j", (text, expected) => {
   expect(retryAfterMs(text, NOW)).toBe(expected);

@@ -7,8 +7,10 @@ import type { Log } from "./log.ts";
 export interface Systemd {
   ready(status: string): void;
   stopping(): void;
-  /** Feeds the watchdog at half its interval: a process whose event loop hangs feeds nothing. */
-  watchdog(clock: Clock, signal: AbortSignal): void;
+  /** A new configuration is being put in force, or is in force. */
+  status(status: string): void;
+  /** Feeds the watchdog at a third of its interval while `isAlive`: a process whose event loop hangs, or in which nobody looks at the clocks, feeds nothing. */
+  watchdog(clock: Clock, isAlive: () => boolean, signal: AbortSignal): void;
 }
 
 const PROGRAM = "systemd-notify";
@@ -24,13 +26,15 @@ export function systemd(env: Readonly<Record<string, string | undefined>>, log: 
   return {
     ready: (status) => say("--ready", `--status=${status}`),
     stopping: () => say("STOPPING=1"),
-    watchdog(clock, signal) {
+    status: (status) => say(`--status=${status}`),
+    watchdog(clock, isAlive, signal) {
       const intervalMs = Number(env["WATCHDOG_USEC"] ?? 0) / 1000;
       if (!isUnder || !(intervalMs > 0)) return;
       const feed = async () => {
         while (!signal.aborted) {
-          say("WATCHDOG=1");
-          await clock.sleep(intervalMs / 2, signal);
+          if (isAlive()) say("WATCHDOG=1");
+          else log.error({}, "the watch stands still: systemd's watchdog is not fed");
+          await clock.sleep(intervalMs / 3, signal);
         }
       };
       feed().catch(() => undefined); // only the abort ends it

@@ -13,7 +13,7 @@ z.config({ jitless: true });
 export function secretText() {
   return z
     .string()
-    .min(1, "expected a secret, found nothing")
+    .refine((text) => text.trim() !== "", "expected a secret, found nothing")
     .transform((text) => new Secret(text))
     .meta({ secret: true });
 }

@@ -4,6 +4,7 @@
 import type { z } from "zod";
 import type { Language } from "../core/format.ts";
 import type { Clock, Notifier } from "../core/ports.ts";
+import type { Log } from "../lib/log.ts";
 
 /** What an adapter needs from the program. */
 export interface NotifierDeps {
@@ -17,10 +18,8 @@ export interface NotifierDeps {
   readonly out: Out;
 }
 
-/** The part of pino that adapters use: only for what is worth knowing and changes nothing. */
-export interface NotifyLog {
-  debug(fields: object, message: string): void;
-}
+/** The part of the log that adapters use: debug for what is worth knowing and changes nothing, warn for a mistake of ours. */
+export type NotifyLog = Pick<Log, "debug" | "warn">;
 
 export interface Out {
   write(text: string): unknown;

@@ -1,5 +1,6 @@
 import { stripVTControlCharacters } from "node:util";
 import { expect, test } from "vitest";
+import { ENDLESS, endless } from "../../test/support/labels.ts";
 import { crash, critical, deliveryOf } from "../../test/support/messages.ts";
 import { notifierContract, testDeps } from "../../test/support/notifier-contract.ts";
 import type { NotifierDeps, Out } from "./adapter.ts";
@@ -10,25 +11,34 @@ const ESC = "\u001b";
 
 const connect = (deps: NotifierDeps) => terminal.create("here", terminal.schema.parse({ type: "console" }), deps);
 
-notifierContract("The console", [], async (deps, logged) => {
-  const printed: string[] = [];
-  const sent: string[] = [];
-  const inner = connect({ ...deps, out: { write: (text) => void printed.push(text) } });
-  return {
-    // the terminal shows no key: people refer to messages by their reference
-    notifier: {
-      ...inner,
-      send: (delivery, signal) => inner.send(delivery, signal).finally(() => sent.push(delivery.key)),
-    },
-    arrived: () => printed.map((text, index) => ({ key: sent[index], text })),
-    faults: [],
-    hang: undefined,
-    spoilCredentials: undefined,
-    secrets: [],
-    logged,
-    async [Symbol.asyncDispose]() {},
-  };
+notifierContract("The console", {
+  traits: ["tells everything"],
+  faults: [],
+  open: async (deps) => {
+    const printed: string[] = [];
+    const sent: string[] = [];
+    const inner = connect({ ...deps, out: { write: (text) => void printed.push(text) } });
+    return {
+      // the terminal shows no key: people refer to messages by their reference
+      notifier: {
+        ...inner,
+        send: (delivery, signal) => inner.send(delivery, signal).finally(() => sent.push(delivery.key)),
+      },
+      arrived: () => printed.map((text, index) => ({ key: sent[index], text })),
+      flaws: () => printed.flatMap(flawsOf),
+      hang: undefined,
+      spoilCredentials: undefined,
+      secrets: [],
+      async [Symbol.asyncDispose]() {},
+    };
+  },
 });
+
+/** No text may steer the terminal, or begin a line that looks like ours. */
+function flawsOf(text: string): string[] {
+  const lines = text.split("\n").filter((line) => line !== "");
+  return [...lines.filter((line) => !line.startsWith("┃")), ...(/(?!\n)[\p{Cc}\u202A-\u202E]/u.exec(text) ?? [])];
+}
 
 async function print(out: Omit<Out, "write">, message = critical): Promise<string> {
   const printed: string[] = [];
@@ -83,6 +93,26 @@ test("no line is wider than the terminal", async () => {
   expect(text.replace(/\n┃ +/g, " ")).toContain("or sell and repay 23,400 USDT.");
 });
 
+test("N17: a word without end is broken too: none of its pieces can pass for a line of ours", async () => {
+  const headline = `x\u00A0${"y".repeat(500)}`;
+  const text = await print(
+    { isTTY: true, columns: 60 },
+    { ...critical, title: headline, sections: [{ ...section, headline }] },
+  );
+  expect(Math.max(...text.split("\n").map((line) => line.length))).toBeLessThanOrEqual(60);
+  expect(text.replace(/\n┃ +/g, "")).toContain("y".repeat(500));
+});
+
+test.each(ENDLESS)("N17: a label of 50 kB made of %j does not hold up the program", async (unit) => {
+  const headline = endless(unit);
+  const startedMs = performance.now();
+  for (const columns of [undefined, 60]) {
+    await print({ isTTY: true, columns }, { ...critical, title: headline, sections: [{ ...section, headline }] });
+    await print({}, { ...critical, title: headline, sections: [{ ...section, headline }] });
+  }
+  expect(performance.now() - startedMs).toBeLessThan(2_000);
+});
+
 test("Chinese is broken between characters, which are two columns wide", async () => {
   const headline = "严重 · main · 全仓保证金水平 1.24 低于 1.30 强制平仓线 1.10 距离 11.3 %".repeat(2);
   const text = await print(
@@ -94,7 +124,7 @@ test("Chinese is broken between characters, which are two columns wide", async (
 });
 const [section = expect.fail("a section is missing")] = critical.sections;
 
-test("no text from outside steers the terminal", async () => {
+test("N17: no text from outside steers the terminal", async () => {
   const headline = `${ESC}[2J${ESC}]0;gone\u0007 \u009b31m\u202Eevil`;
   const text = await print({}, { ...critical, title: headline, sections: [{ ...section, headline }] });
   expect(text.replaceAll("\n", "")).not.toMatch(/[\p{Cc}\u202e]/u);

@@ -4,12 +4,14 @@ import { z } from "zod";
 import { clockTime } from "../core/format.ts";
 import { type Delivery, type Notifier, NotifyError, type Section, type Severity } from "../core/ports.ts";
 import type { NotifierDeps, NotifierType, Out } from "./adapter.ts";
-import { clean, isSingle, sectionLines } from "./text.ts";
+import { rendered } from "./raw.ts";
+import { adapterWords, clean, isSingle, sectionLines } from "./text.ts";
 
 const schema = z.strictObject({ type: z.literal("console") });
 export type ConsoleSettings = z.output<typeof schema>;
 
 const TERMINAL = "terminal";
+const BAR = "┃";
 
 function create(name: string, _settings: ConsoleSettings, deps: NotifierDeps): Notifier {
   return {
@@ -17,7 +19,9 @@ function create(name: string, _settings: ConsoleSettings, deps: NotifierDeps): N
     recipients: [TERMINAL],
     async send(delivery, signal) {
       if (signal.aborted) throw new NotifyError("not_sent", "stopped");
-      deps.out.write(printed(delivery, deps));
+      const resort = { message: delivery.message, words: adapterWords(deps.language), log: deps.log };
+      const plainest = (lines: readonly string[]) => `${lines.map((line) => `${BAR} ${line}`).join("\n")}\n\n`;
+      deps.out.write(rendered(resort, () => printed(delivery, deps), plainest));
       return { printedAt: new Date(deps.clock.wallMs()).toISOString() };
     },
     async verify() {},
@@ -46,7 +50,7 @@ function printed({ message, enqueuedAtMs }: Delivery, { out, timezone, language 
   const time = clockTime(enqueuedAtMs, 0, { timezone, language });
 
   const framed = (colour: Colour, indent: string, text: string, ink: (line: string) => string): string[] => {
-    const margin = `${paint(colour, "┃")} ${indent}`;
+    const margin = `${paint(colour, BAR)} ${indent}`;
     return wrap(clean(text), width - indent.length - 2).map((line) => margin + ink(line));
   };
   const head = (colour: Colour, text: string) => framed(colour, "", text, (line) => paint("bold", paint(colour, line)));
@@ -61,7 +65,7 @@ function printed({ message, enqueuedAtMs }: Delivery, { out, timezone, language 
   const lines = isSingle(message)
     ? message.sections.flatMap((each) => section(each, `${time}  `))
     : [
-        ...head(COLOUR[message.severity], `${time}  ${message.title}`),
+        ...head(COLOUR[message.severity], `${time}  ${clean(message.title)}`),
         ...message.sections.flatMap((each) => section(each, "")),
         ...message.more.flatMap((headline) => framed("gray", "", `• ${headline}`, (line) => line)),
       ];
@@ -73,18 +77,37 @@ function painter(out: Out): (style: Style, text: string) => string {
   return (style, text) => styleText(style, text, { validateStream: false });
 }
 
-/** Breaks at spaces and between Chinese characters, which are two columns wide; a longer word runs over. */
+/**
+ * Breaks at spaces and between Chinese characters, which are two columns wide; a longer word is broken where the line ends, so that
+ * no piece of it begins a line by itself and passes for one of ours.
+ */
 function wrap(text: string, width: number): string[] {
   const lines: string[] = [];
   let line = "";
-  for (const piece of text.split(/(?<= )|(?=\p{Script=Han})/u)) {
-    if (line !== "" && columns(line) + columns(piece.trimEnd()) > width) {
+  let used = 0;
+  for (const piece of piecesOf(text, width)) {
+    if (line !== "" && used + columns(piece.trimEnd()) > width) {
       lines.push(line.trimEnd());
       line = "";
+      used = 0;
     }
     line += piece;
+    used += columns(piece);
   }
   return [...lines, line.trimEnd()];
+}
+
+/** Words with the space behind them, none wider than a line. */
+function piecesOf(text: string, width: number): string[] {
+  if (width === Number.POSITIVE_INFINITY) return [text];
+  const half = Math.floor(width / 2); // every character may be two columns wide
+  return text.split(/(?<= )|(?=\p{Script=Han})/u).flatMap((word) => {
+    if (columns(word) <= width) return [word];
+    const chars = [...word];
+    return Array.from({ length: Math.ceil(chars.length / half) }, (_, n) =>
+      chars.slice(n * half, (n + 1) * half).join(""),
+    );
+  });
 }
 
 function columns(text: string): number {

@@ -2,15 +2,17 @@
 // mail). The bytes of a mail depend on the delivery alone, so a resend is the same mail, and may collapse with the first.
 import { createRequire } from "node:module";
 import { z } from "zod";
+import { good } from "../core/finding.ts";
 import { type Delivery, type Notifier, NotifyError, type Receipt } from "../core/ports.ts";
 import { secretText } from "../lib/zod.ts";
 import type { NotifierDeps, NotifierType } from "./adapter.ts";
 import { within } from "./deadline.ts";
 import { renderHtml } from "./html.ts";
+import { rendered } from "./raw.ts";
 import { createSmtpClient } from "./smtp.ts";
 import { smtpFailure } from "./smtp-errors.ts";
 import { parseSmtpUrl, SMTP_URL_EXPECTED, type SmtpServer, tlsProblem } from "./smtp-url.ts";
-import { clean, clip, messageLines } from "./text.ts";
+import { adapterWords, clean, clip, messageLines } from "./text.ts";
 
 const BARE_ADDRESS = /^[^\s@<>,;:"()]+@[^\s@<>,;:"()]+$/;
 const addressOf = (text: string): string => /^[^<>\r\n]*<([^<>]+)>$/.exec(text)?.[1] ?? text;
@@ -47,6 +49,9 @@ const schema = z
   });
 export type EmailSettings = z.output<typeof schema>;
 
+/** Some servers refuse a header line that cannot be folded to 998 bytes. */
+const SUBJECT_MAX_CHARS = 200;
+
 const ATTEMPT_MAX_MS = 60_000;
 const VERIFY_MAX_MS = 15_000;
 
@@ -73,14 +78,17 @@ function create(name: string, settings: EmailSettings, deps: NotifierDeps): Noti
         }
       });
     },
-    verify: (signal) =>
-      within(VERIFY_MAX_MS, { clock, signal }, async (limit) => {
+    async verify(signal, remark) {
+      await within(VERIFY_MAX_MS, { clock, signal }, async (limit) => {
         try {
           await client.probe(limit);
         } catch (error) {
           throw smtpFailure(error, false, limit);
         }
-      }),
+      });
+      const isLoggedIn = serverOf(settings).login !== undefined;
+      remark?.(good(`the mail server answers${isLoggedIn ? " and takes user and password" : ""}`));
+    },
     async close() {
       client.close();
     },
@@ -108,18 +116,33 @@ export interface Mail {
 export async function composeMail(
   { key, message, enqueuedAtMs, root, recipient, plain }: Delivery,
   { from, subjectPrefix }: Pick<EmailSettings, "from" | "subjectPrefix">,
-  { instance, language }: Pick<NotifierDeps, "instance" | "language">,
+  { instance, language, log }: Pick<NotifierDeps, "instance" | "language" | "log">,
 ): Promise<Mail> {
   const { default: MailComposer }: typeof import("nodemailer/lib/mail-composer") = load("nodemailer/lib/mail-composer");
   const messageId = messageIdOf(key, instance);
   const isUrgent =
     !plain && message.severity === "critical" && (message.kind === "opened" || message.kind === "raised");
+  const resort = { message, words: adapterWords(language), log };
+  const subject = () =>
+    [subjectPrefix, message.subject]
+      .map((part) => clean(part))
+      .join(" ")
+      .trim();
+  const html = () => renderHtml(message, language);
+  const text = rendered(
+    resort,
+    () => messageLines(message),
+    (lines) => [...lines],
+  );
   const composer = new MailComposer({
     from,
     to: recipient,
-    subject: clean(`${subjectPrefix} ${message.subject}`).trim(),
-    text: `${messageLines(message).join("\n")}\n`,
-    html: plain ? undefined : renderHtml(message, language),
+    subject: clip(
+      rendered(resort, subject, ([title = ""]) => title),
+      SUBJECT_MAX_CHARS,
+    ),
+    text: `${text.join("\n")}\n`,
+    html: plain ? undefined : rendered<string | undefined>(resort, html, () => undefined),
     messageId,
     ...(root && threadHeaders(messageIdOf(root.key, instance), root.receipt?.["serverMessageId"])),
     date: new Date(enqueuedAtMs),
@@ -132,6 +155,7 @@ export async function composeMail(
       ...(isUrgent && { "X-Priority": "1 (Highest)", Importance: "High" }),
     },
     baseBoundary: key.slice(0, 32),
+    newline: "windows", // as on the wire, so that the size we announce is the size that is sent
     disableFileAccess: true,
     disableUrlAccess: true,
   });

@@ -13,8 +13,8 @@ export function escapeSlack(text: string): string {
   return text.replace(/[&<>]/g, (char) => ENTITY[char] ?? char);
 }
 
-/** Formatting, emoji names, and a > that opens a quotation (Slack reads it even when escaped). */
-const MARKUP = /[*_~`]|:[a-z][\w+-]*:|^\s*(>|&gt;)/im;
+/** Formatting, emoji names (but not the :01: of a time), and a > that opens a quotation (Slack reads it even when escaped). */
+const MARKUP = /[*_~`]|:(?!\d\d:)[\w'+-]+:|^\s*(>|&gt;)/im;
 
 /** A headline behind an emoji, bold where that is safe, and the lines below it; all of it escaped already. */
 export function textObject(lead: string, headline: string, lines: readonly string[]): SlackText {

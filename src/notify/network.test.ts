@@ -1,6 +1,7 @@
+import { inspect } from "node:util";
 import { expect, test } from "vitest";
 import { DeadlineError } from "./deadline.ts";
-import { attemptProblem } from "./network.ts";
+import { attemptProblem, bare } from "./network.ts";
 
 const NEVER = new AbortController().signal;
 const broken = Object.assign(new Error("x"), { code: "UND_ERR_SOCKET" });
@@ -21,3 +22,19 @@ test.each([
 ])("$name is told, whatever error it came out as", ({ reason, words }) => {
   expect(attemptProblem(broken, AbortSignal.abort(reason))).toBe(words);
 });
+
+test("a cause keeps its kind and its place in the code, and not a word of what came in", () => {
+  const inner = Object.assign(new Error("canary"), { code: "ECONNRESET", response: "canary" });
+  const error = Object.assign(new TypeError("canary\n    at canary", { cause: inner }), { data: "canary", canary: 1 });
+  const told = bare(error);
+  expect(inspect(told, { depth: 10, showHidden: true })).not.toContain("canary");
+  expect(told).toMatchObject({ name: "TypeError", message: "connection reset" });
+  expect(told.stack).toMatch(/network\.test\.ts:\d+:\d+/);
+});
+
+test.each(["canary", undefined, null, { message: "canary" }])(
+  "what is no error has no cause to show (%j)",
+  (thrown) => {
+    expect(bare(thrown)).toMatchObject({ message: "the connection failed" });
+  },
+);

@@ -13,3 +13,19 @@ export function attemptProblem(error: unknown, signal: AbortSignal): string {
     return reason instanceof Error && reason.name === "TimeoutError" ? "no answer in time" : "stopped";
   return networkProblem(error).words;
 }
+
+/** A line of a stack that names a place in the code, and cannot be a line of somebody's message. */
+const FRAME = /^ {4}at [^()]*\(?(?:node:|file:\/\/|\/)\S+:\d+:\d+\)?$/;
+
+/**
+ * The error for `cause`: what kind it was and where it came from, without its words and fields. Libraries put replies, pieces of what
+ * was received (HTTPParserError.data) and whole dialogues there, and the other side may say back what we sent it.
+ */
+export function bare(error: unknown): Error {
+  const { name, stack = "" } = error instanceof Error ? error : new TypeError();
+  const told = new Error(networkProblem(error).words);
+  const frames = stack.split("\n").filter((line) => FRAME.test(line));
+  told.name = /^\w+$/.test(name) ? name : "Error";
+  told.stack = [`${told.name}: ${told.message}`, ...frames].join("\n");
+  return told;
+}

@@ -4,7 +4,7 @@ import type { Agent } from "undici";
 import { NotifyError } from "../core/ports.ts";
 import { retryAfterMs } from "../lib/retry-after.ts";
 import { untilAborted } from "./deadline.ts";
-import { attemptProblem } from "./network.ts";
+import { attemptProblem, bare } from "./network.ts";
 import { pulled } from "./pulled.ts";
 
 export interface PostRequest {
@@ -63,7 +63,7 @@ export function createPoster(peer: string): Poster {
         return await Promise.race([untilAborted(signal), exchange()]);
       } catch (error) {
         const problem = `${peer}: ${attemptProblem(error, signal)}`;
-        throw new NotifyError(isWritten ? "ambiguous" : "not_sent", problem, { cause: error });
+        throw new NotifyError(isWritten ? "ambiguous" : "not_sent", problem, { cause: bare(error) });
       }
     },
     async load() {
@@ -81,8 +81,8 @@ const firstOf = (value: string | string[] | undefined): string | undefined => (A
 const RETRY_AFTER_MIN_MS = 1_000;
 const RETRY_AFTER_MAX_MS = 300_000;
 
-/** The wait that a Retry-After asks for; missing, over or unreadable counts as the least one. */
-export function askedWaitMs(header: string | undefined, nowMs: number): number {
-  const askedMs = retryAfterMs(header, nowMs) ?? 0;
+/** The wait that an answer's Retry-After asks for; missing, over or unreadable counts as the least one. */
+export function askedWaitMs({ header }: Pick<Answer, "header">, nowMs: number): number {
+  const askedMs = retryAfterMs(header("retry-after"), nowMs, header("date")) ?? 0;
   return Math.min(RETRY_AFTER_MAX_MS, Math.max(RETRY_AFTER_MIN_MS, askedMs));
 }

@@ -28,13 +28,17 @@ export function createSlackClient({ token, apiUrl, clock }: ClientSettings): Sla
   return {
     async call(method, args, signal) {
       const { WebClient, LogLevel, WebAPIPlatformError, WebAPIRequestError } = await import("@slack/web-api");
+      let waitMs = 0;
+      const onAnswer = (answer: Answer) => {
+        waitMs = askedWaitMs(answer, clock.wallMs());
+      };
       // One client a call: it costs 50 µs, and its transport is the only way to give a call a signal.
       const client = new WebClient(token.reveal(), {
         slackApiUrl: apiUrl,
         retryConfig: { retries: 0 },
         rejectRateLimitedCalls: true,
         allowAbsoluteUrls: false,
-        fetch: transport(poster, clock, signal),
+        fetch: transport(poster, onAnswer, clock, signal),
         logger: silentLogger(LogLevel.ERROR),
       });
       try {
@@ -42,27 +46,34 @@ export function createSlackClient({ token, apiUrl, clock }: ClientSettings): Sla
       } catch (error) {
         if (error instanceof WebAPIRequestError && error.original instanceof NotifyError) throw error.original;
         if (!(error instanceof WebAPIPlatformError)) throw new NotifyError("ambiguous", NOT_SLACK);
-        const { error: code, response_metadata: metadata } = error.data;
-        return { ok: false, code: String(code), retryAfterMs: askedWaitMs(metadata?.retryAfter?.toString(), 0) };
+        return { ok: false, code: String(error.data.error), retryAfterMs: waitMs };
       }
     },
     close: () => poster.close(),
   };
 }
 
-function transport(poster: Poster, clock: Clock, signal: AbortSignal): FetchFunction {
+/** `onAnswer` sees the header that the client drops: it reads no HTTP date from a Retry-After. */
+function transport(
+  poster: Poster,
+  onAnswer: (answer: Answer) => void,
+  clock: Clock,
+  signal: AbortSignal,
+): FetchFunction {
   return async (url, init) => {
     const body = typeof init?.body === "string" ? init.body : "";
     const answer = await poster.post({ url: String(url), headers: init?.headers ?? {}, body }, signal);
+    onAnswer(answer);
     if (answer.status !== 200) throw statusFailure(answer, clock.wallMs());
     return asResponse(String(url), answer);
   };
 }
 
 /** Slack itself answers 200, 429 or 5xx; anything else comes from something on the way. */
-function statusFailure({ status, header }: Answer, nowMs: number): NotifyError {
+function statusFailure(answer: Answer, nowMs: number): NotifyError {
+  const { status } = answer;
   if (status === 429) {
-    const waitMs = askedWaitMs(header("retry-after"), nowMs);
+    const waitMs = askedWaitMs(answer, nowMs);
     return new NotifyError("not_sent", "Slack asks to wait (HTTP 429)", { retryAfterMs: waitMs });
   }
   if (status >= 500) return new NotifyError("ambiguous", `Slack failed (HTTP ${status})`);

@@ -64,6 +64,12 @@ export function isThreadGone(code: string): boolean {
   );
 }
 
+/** Trouble on Slack's side: the message may have been posted. */
+const FAILED: ReadonlySet<string> = new Set(["internal_error", "fatal_error", "service_unavailable"]);
+
+/** A code that nobody knows may be a complaint about the message: from this attempt on it counts as one, and the plain form is tried. */
+const UNKNOWN_TRIES = 3;
+
 /**
  * The message was not edited, for whatever reason (update_failed, edit_window_closed, one that is new to us): say it in a new one,
  * which also shows whether the channel itself is at fault. Not where Slack asks to wait, nor where the answer is not Slack's.
@@ -73,8 +79,9 @@ export function isEditRefused(code: string): boolean {
 }
 
 /** `code` is what an answer with ok: false gave as its error; `retryAfterMs` is used where Slack asks to wait. */
-export function refusal(code: string, retryAfterMs: number): NotifyError {
-  const kind = kindOf(code);
+export function refusal(code: string, retryAfterMs: number, attempt = 1): NotifyError {
+  const isUnknown = isSlackCode(code) && !FAILED.has(code) && kindOf(code) === "ambiguous";
+  const kind = isUnknown && attempt >= UNKNOWN_TRIES ? "payload" : kindOf(code);
   return new NotifyError(kind, sentence(kind, code), kind === "not_sent" ? { retryAfterMs } : {});
 }
 

@@ -1,9 +1,12 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { anyLabel } from "../../test/support/labels.ts";
 import { crash, critical, resolved } from "../../test/support/messages.ts";
+import { storm } from "../../test/support/notifier-contract.ts";
+import { contentProblem, markupFlaws } from "../../test/support/slack.ts";
 import type { Message, Section } from "../core/ports.ts";
-import { slackBody } from "./slack-layout.ts";
-import { adapterWords } from "./text.ts";
+import { rawSlackBody, slackBody } from "./slack-layout.ts";
+import { adapterWords, clean } from "./text.ts";
 
 const options = { words: adapterWords("en"), attempt: 1, plain: false };
 
@@ -83,6 +86,11 @@ const headlineOf = (headline: string): Message => ({
   sections: critical.sections.map((section) => ({ ...section, headline })),
 });
 
+test.each([":+1:", ":100:", ":8ball:", ":o'clock:"])("%j is no emoji: the block is plain text", (headline) => {
+  const [block] = slackBody(headlineOf(headline), options).blocks;
+  expect(block).toMatchObject({ type: "section", text: { type: "plain_text" } });
+});
+
 test.each([
   ["<!channel> <@U1> <https://evil.test|here>", "&lt;!channel&gt; &lt;@U1&gt; &lt;https://evil.test|here&gt;"],
   ["R&D &amp; <", "R&amp;D &amp;amp; &lt;"],
@@ -108,14 +116,14 @@ test.each(["at 02:01:26 UTC", "level 1.24 → 1.19", "a - b", "#A1B2-3"])(
   },
 );
 
-test("however much there is to say, Slack's limits are kept and the rest is counted", () => {
-  const line = fc.string({ unit: "grapheme", maxLength: 900 });
+test("N17: however much there is to say, and whatever it is made of, Slack's limits are kept and nothing is markup", () => {
+  const line = fc.oneof(fc.string({ unit: "grapheme", maxLength: 900 }), anyLabel);
   const section = fc.record<Section>({
     kind: fc.constantFrom("opened", "resolved"),
     severity: fc.constantFrom("info", "warning", "critical"),
     headline: line,
     lines: fc.array(line, { maxLength: 12 }),
-    ref: fc.constant("#A1B2-3"),
+    ref: fc.oneof({ weight: 9, arbitrary: fc.constant("#A1B2-3") }, { weight: 1, arbitrary: line }),
   });
   const message = fc.record<Message>({
     kind: fc.constant("opened"),
@@ -127,18 +135,43 @@ test("however much there is to say, Slack's limits are kept and the rest is coun
   });
   fc.assert(
     fc.property(message, fc.integer({ min: 1, max: 3 }), (given, attempt) => {
-      const { text, blocks } = slackBody(given, { ...options, attempt });
-      expect(text.length).toBeLessThanOrEqual(4_000);
-      expect(blocks.length).toBeLessThanOrEqual(50);
-      expect(JSON.stringify(blocks).length).toBeLessThan(13_200);
-      for (const block of blocks)
-        if (block.type === "section") expect(block.text.text.length).toBeLessThanOrEqual(3_000);
+      const body = slackBody(given, { ...options, attempt });
+      expect(contentProblem({ ...body }, "chat.postMessage")).toBeUndefined();
+      expect(contentProblem({ text: body.text }, "chat.update")).toBeUndefined();
+      expect(markupFlaws(body)).toEqual([]);
     }),
     { numRuns: 60 },
   );
 });
 
-test("forty alerts at once: the worst in full, the rest counted, nothing silently dropped", () => {
+test("N17: raw values are escaped and fit into one message", () => {
+  fc.assert(
+    fc.property(fc.array(anyLabel), (labels) => {
+      const body = rawSlackBody(["x", ...labels.map(clean)]);
+      expect(contentProblem({ text: body.text }, "chat.postMessage")).toBeUndefined();
+      expect(body.text).not.toMatch(/[<>]/);
+    }),
+  );
+});
+
+test("N15: in the text too the worst are told in full, then headlines, and then how many alerts are missing", () => {
+  const lines = slackBody(storm(200, 5), options).text.split("\n");
+  expect(lines.filter((line) => line.startsWith("Liquidation"))).toHaveLength(5);
+  expect(lines.filter((line) => line.startsWith("•")).length).toBeGreaterThan(20);
+  expect(lines.at(-1)).toBe(`… and ${195 - lines.filter((line) => line.startsWith("•")).length} more`);
+  const crowded = slackBody(storm(200, 200), options).text.split("\n");
+  expect(crowded.filter((line) => line.startsWith("Liquidation")).length).toBeGreaterThan(5);
+  expect(crowded.at(-1)).toMatch(/^… and 1\d\d more$/);
+});
+
+test("N15: alerts that are too long to stand together are told as far as there is room, the others named", () => {
+  const sections = storm(40, 40).sections.map((section) => ({ ...section, lines: Array(12).fill("x".repeat(900)) }));
+  const body = slackBody({ ...storm(40, 40), sections }, options);
+  expect(contentProblem({ ...body }, "chat.postMessage")).toBeUndefined();
+  for (let index = 0; index < 40; index += 1) expect(JSON.stringify(body.blocks)).toContain(`PAIR${index} `);
+});
+
+test("N15: forty alerts at once: the worst in full, the rest named, nothing silently dropped", () => {
   const [first = expect.fail("a section is missing")] = critical.sections;
   const sections = Array.from({ length: 40 }, (_, index) => ({
     ...first,

@@ -1,9 +1,9 @@
 // A message as Slack shows it: blocks for the eye, and a plain `text` for the lock screen, search and screen readers.
-// Slack refuses what is over its limits (4,000 characters of text, 3,000 a section, 50 blocks, about 13,200 in all blocks
-// together), so everything is cut to fit, worst first, and says what was left out.
+// Slack refuses what is over its limits (3,000 characters a section, 50 blocks, about 13,200 in all blocks together; 4,000 of text
+// in an edit, and a longer post is cut in pieces), so everything is made to fit, worst first, and says how many alerts were left out.
 import type { Message, Section, Severity } from "../core/ports.ts";
 import { escapeSlack, type SlackText, textObject } from "./mrkdwn.ts";
-import { type AdapterWords, clean, clip, fitLines, isSingle, messageLines, sectionLines } from "./text.ts";
+import { type AdapterWords, clean, clip, fitLines, isSingle, sectionLines } from "./text.ts";
 
 type TextBlock = { type: "section"; text: SlackText };
 
@@ -17,8 +17,8 @@ export interface SlackBody {
 
 const TEXT_MAX_CHARS = 4_000;
 const SECTION_MAX_CHARS = 2_900;
-const BLOCKS_MAX_CHARS = 8_000; // of sections told in full; title, list and context stay well under the rest
-const SECTIONS_MAX = 20; // with their dividers well under 50 blocks
+const BLOCKS_MAX_CHARS = 6_000; // of sections told in full; a block costs about 125 more, title and list take up to 3,500
+const SECTIONS_MAX = 10; // with their dividers well under 50 blocks
 const LINE_MAX_CHARS = 500;
 
 const SEVERITY_ICON: Readonly<Record<Severity | "resolved", string>> = {
@@ -27,6 +27,8 @@ const SEVERITY_ICON: Readonly<Record<Severity | "resolved", string>> = {
   info: "🔵",
   resolved: "🟢",
 };
+
+const NEUTRAL_ICON = "⚪";
 
 export interface LayoutOptions {
   readonly words: AdapterWords;
@@ -39,24 +41,62 @@ export function slackBody(message: Message, options: LayoutOptions): SlackBody {
   return { text: fallback(message, options.words), blocks: options.plain ? [] : blocks(message, options) };
 }
 
+/** What goes out when the layout fails: the values as they are, as many as have room. */
+export function rawSlackBody(lines: readonly string[]): SlackBody {
+  return { text: clip(escapeSlack(lines.join("\n")), TEXT_MAX_CHARS), blocks: [] };
+}
+
 function fallback(message: Message, words: AdapterWords): string {
-  const [first = "", ...rest] = messageLines(message).map(escapedLine);
-  return fitLines([`${SEVERITY_ICON[message.severity]} ${first}`, ...rest], TEXT_MAX_CHARS, words.more).join("\n");
+  const lead = `${iconOf(message.severity)} `;
+  const [single] = message.sections;
+  const lines =
+    single !== undefined && isSingle(message)
+      ? fitLines(sectionLines(single, shown), TEXT_MAX_CHARS - lead.length, words.more)
+      : fitAlerts(message, TEXT_MAX_CHARS - lead.length, words);
+  return lead + lines.join("\n");
+}
+
+/** The title; then whole alerts as long as there is room for them, then headlines, then how many alerts are missing. */
+function fitAlerts({ title, sections, more }: Message, maxChars: number, words: AdapterWords): string[] {
+  const alerts = [
+    ...sections.map((section) => ({
+      full: ["", ...sectionLines(section, shown)],
+      brief: `• ${shown(section.headline)} ${shown(section.ref)}`,
+    })),
+    ...more.map((headline) => ({ full: [], brief: `• ${shown(headline)}` })),
+  ];
+  const lines = [shown(title)];
+  const lengthOf = (added: readonly string[]) => [...lines, ...added].join("\n").length;
+  const room = maxChars - words.more(alerts.length).length - 1;
+  let told = 0;
+  let isList = false;
+  for (const { full, brief } of alerts) {
+    const listed = isList ? [brief] : ["", brief];
+    const isFull: boolean = !isList && full.length > 0 && lengthOf(full) <= room;
+    if (!isFull && lengthOf(listed) > room) break;
+    lines.push(...(isFull ? full : listed));
+    isList = !isFull;
+    told += 1;
+  }
+  return told === alerts.length ? lines : [...lines, words.more(alerts.length - told)];
 }
 
 function blocks(message: Message, { words, attempt }: LayoutOptions): SlackBlock[] {
   const again = attempt > 1 ? [words.again(attempt)] : [];
   const [single] = message.sections;
   if (single !== undefined && isSingle(message)) {
-    return [sectionBlock(single, single.lines, words), context([clean(single.ref), ...again])];
+    return [sectionBlock(single, single.lines.map(shown), words), ...context([single.ref, ...again])];
   }
   const told = toldInFull(message.sections, words);
-  const listed = [...message.sections.slice(told.length).map((section) => section.headline), ...message.more];
+  const listed = [
+    ...message.sections.slice(told.length).map(({ headline, ref }) => `${headline} ${ref}`),
+    ...message.more,
+  ];
   return [
-    { type: "section", text: textObject(SEVERITY_ICON[message.severity], escapedLine(clean(message.title)), []) },
+    { type: "section", text: textObject(iconOf(message.severity), shown(message.title), []) },
     ...told.flatMap((block): SlackBlock[] => [{ type: "divider" }, block]),
     ...list(listed, words),
-    ...(again.length === 0 ? [] : [context(again)]),
+    ...context(again),
   ];
 }
 
@@ -65,7 +105,7 @@ function toldInFull(sections: readonly Section[], words: AdapterWords): TextBloc
   const told: TextBlock[] = [];
   let used = 0;
   for (const section of sections.slice(0, SECTIONS_MAX)) {
-    const block = sectionBlock(section, sectionLines(section).slice(1), words);
+    const block = sectionBlock(section, sectionLines(section, shown).slice(1), words);
     used += block.text.text.length;
     if (used > BLOCKS_MAX_CHARS) break;
     told.push(block);
@@ -73,31 +113,37 @@ function toldInFull(sections: readonly Section[], words: AdapterWords): TextBloc
   return told;
 }
 
+/** `lines` as `shown` makes them. */
 function sectionBlock(section: Section, lines: readonly string[], words: AdapterWords): TextBlock {
-  const [headline = "", ...rest] = [section.headline, ...lines].map((line) => escapedLine(clean(line)));
+  const headline = shown(section.headline);
   return {
     type: "section",
-    text: textObject(icon(section), headline, fitLines(rest, SECTION_MAX_CHARS - headline.length, words.more)),
+    text: textObject(icon(section), headline, fitLines(lines, SECTION_MAX_CHARS - headline.length, words.more)),
   };
 }
 
-function icon(section: Section): string {
-  if (section.kind === "resolved") return SEVERITY_ICON.resolved;
-  return section.kind === "ended" ? "⚪" : SEVERITY_ICON[section.severity];
+function icon({ kind, severity }: Section): string {
+  if (kind === "resolved") return SEVERITY_ICON.resolved;
+  return kind === "ended" ? NEUTRAL_ICON : iconOf(severity);
 }
+
+const iconOf = (severity: Message["severity"]): string => SEVERITY_ICON[severity] ?? NEUTRAL_ICON;
 
 function list(headlines: readonly string[], words: AdapterWords): SlackBlock[] {
   if (headlines.length === 0) return [];
-  const lines = headlines.map((headline) => `• ${escapedLine(clean(headline))}`);
+  const lines = headlines.map((headline) => `• ${shown(headline)}`);
   const text = fitLines(lines, SECTION_MAX_CHARS, words.more).join("\n");
   return [{ type: "divider" }, { type: "section", text: { type: "plain_text", text, emoji: false } }];
 }
 
 /** Small grey print: what people refer to a message by. */
-function context(parts: readonly string[]): SlackBlock {
-  const text = escapedLine(parts.join(" · "));
-  return { type: "context", elements: [{ type: "plain_text", text, emoji: false }] };
+function context(parts: readonly string[]): SlackBlock[] {
+  const text = shown(parts.join(" · "));
+  return text === "" ? [] : [{ type: "context", elements: [{ type: "plain_text", text, emoji: false }] }];
 }
 
-/** Cut before it is escaped, so that no entity is cut in half. */
-const escapedLine = (line: string): string => escapeSlack(clip(line, LINE_MAX_CHARS));
+/** One line as Slack gets it: clean, escaped, and at most so long with its entities, none of them cut in half. */
+function shown(text: string): string {
+  const line = escapeSlack(clean(text));
+  return line.length <= LINE_MAX_CHARS ? line : clip(line, LINE_MAX_CHARS).replace(/&[a-z]{0,3}…$/, "…");
+}

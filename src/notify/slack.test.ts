@@ -1,9 +1,8 @@
 import { expect, test } from "vitest";
-import { crash, critical, deliveryOf, keyOf, resolved } from "../../test/support/messages.ts";
-import { type Arrived, failure, hurried, notifierContract, testDeps } from "../../test/support/notifier-contract.ts";
-import { closedPort } from "../../test/support/server.ts";
-import { type SlackDouble, type SlackFault, type SlackPost, startSlack } from "../../test/support/slack.ts";
-import type { Delivery, Message, NotifyError, Receipt } from "../core/ports.ts";
+import { critical, deliveryOf, keyOf, resolved } from "../../test/support/messages.ts";
+import { expectNoSecret, failure, hurried, testDeps } from "../../test/support/notifier-contract.ts";
+import { refused, type SlackFault, startSlack } from "../../test/support/slack.ts";
+import type { Delivery, Message, Receipt } from "../core/ports.ts";
 import type { NotifierDeps } from "./adapter.ts";
 import { slack } from "./slack.ts";
 
@@ -11,54 +10,6 @@ const SIGNAL = new AbortController().signal;
 
 const connect = ({ url, token, channel }: { url: string; token: string; channel: string }, deps = testDeps()) =>
   slack.create("desk-slack", slack.schema.parse({ type: "slack", token, channel, apiUrl: url }), deps);
-
-const refused = (error: string): SlackFault => ({ body: { ok: false, error } });
-
-notifierContract("Slack", ["can be silent", "can fail", "has credentials"], async (deps, logged) => {
-  const server = await startSlack();
-  const notifier = connect(server, deps);
-  const fault = (name: string, kind: NotifyError["kind"], scripted: SlackFault) => ({
-    name,
-    kind,
-    stage: () => server.script("chat.postMessage", scripted),
-  });
-  return {
-    notifier,
-    arrived: () => server.posts.map(read),
-    faults: [
-      fault("HTTP 429", "not_sent", { status: 429, headers: { "retry-after": "2" }, body: "" }),
-      fault("HTTP 502", "ambiguous", { status: 502, body: `<h1>${server.token}</h1>` }),
-      fault("a captive portal", "ambiguous", { body: `<html>log in, ${server.token}</html>` }),
-      fault("a broken connection", "ambiguous", "drop"),
-      fault("half an answer", "ambiguous", "cut"),
-      fault("invalid_blocks", "payload", refused("invalid_blocks")),
-    ],
-    hang: () => {
-      server.script("chat.postMessage", "hang");
-      return { reached: server.untilRequests(1) };
-    },
-    spoilCredentials: () => {
-      server.script("auth.test", refused("invalid_auth"));
-      server.script("chat.postMessage", refused("token_revoked"));
-    },
-    secrets: [server.token],
-    logged,
-    async [Symbol.asyncDispose]() {
-      await notifier.close();
-      await server.close();
-    },
-  };
-});
-
-/** The blocks, or the text where there are none, as a person reads them. */
-function read({ text, blocks, metadata }: SlackPost): Arrived {
-  const texts = [...JSON.stringify(blocks).matchAll(/"text":("(?:[^"\\]|\\.)*")/g)].map(([, json = '""']) =>
-    JSON.parse(json),
-  );
-  const shown = texts.length === 0 ? text : texts.join("\n");
-  const key = /"key":"([0-9a-f]{64})"/.exec(JSON.stringify(metadata))?.[1];
-  return { key, text: shown.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&") };
-}
 
 // ---------------------------------------------------------------- threads and living messages
 
@@ -90,6 +41,7 @@ async function conversation(deps?: NotifierDeps) {
     server,
     notifier,
     receipt,
+    root,
     next,
     tell,
     async [Symbol.asyncDispose]() {
@@ -263,7 +215,7 @@ test.each<{ name: string; receipt: Receipt | undefined }>([
 });
 
 test.each<SlackFault>([refused("internal_error"), "drop", { status: 429, body: "" }, { body: "<html>" }])(
-  "a failed edit (%j) fails nothing: it is logged",
+  "N4: a failed edit (%j) fails nothing: it is logged",
   async (fault) => {
     const logged: string[] = [];
     await using desk = await conversation(testDeps({ logged }));
@@ -273,6 +225,26 @@ test.each<SlackFault>([refused("internal_error"), "drop", { status: 429, body: "
     expect(logged.join()).toContain("not edited");
   },
 );
+
+test("N6: what comes back in the place of an edit's error code is not logged: it may hold the token", async () => {
+  const logged: string[] = [];
+  await using desk = await conversation(testDeps({ logged }));
+  const [one = "", other = ""] = ["canary-page", desk.server.token];
+  desk.server.script("chat.update", refused(`<html>${one} ${other}</html>`));
+  await desk.notifier.decorate?.(desk.next(say("raised", "CRITICAL 1.24")), SIGNAL);
+  expect(logged.join()).toContain("not edited");
+  expectNoSecret([one, other], [], logged);
+});
+
+test("N16: a living message that cannot be laid out is edited in its raw values", async () => {
+  const logged: string[] = [];
+  await using desk = await conversation(testDeps({ logged }));
+  const message = { ...resolved, ...JSON.parse('{"sections":5}') };
+  await desk.notifier.decorate?.(desk.next(resolved, { edits: [{ of: desk.root, message }] }), SIGNAL);
+  expect(desk.server.posts[0]?.text).toContain("RESOLVED · main · cross margin level 1.52");
+  expect(desk.server.posts[0]?.blocks).toEqual([]);
+  expect(logged.join()).toContain("could not be laid out");
+});
 
 test("an abort ends the edit of a living message, and fails nothing", async () => {
   const logged: string[] = [];
@@ -317,120 +289,12 @@ test("a repeat says that it may be one, and carries the attempt beside the key",
   });
 });
 
-test("nothing is unfurled, linked or read as markup", async () => {
+test("N17: nothing is unfurled, linked or read as markup, neither in a post nor in an edit", async () => {
   await using desk = await conversation();
-  expect(desk.server.requests[0]?.args).toMatchObject({
-    mrkdwn: "false",
-    unfurl_links: "false",
-    unfurl_media: "false",
-  });
-});
-
-// ---------------------------------------------------------------- what a failure means
-
-const sendTo = async (server: SlackDouble, fault: SlackFault, deps?: NotifierDeps): Promise<NotifyError> => {
-  server.script("chat.postMessage", fault);
-  const notifier = connect(server, deps);
-  const error = await failure(notifier.send(deliveryOf(crash), SIGNAL));
-  await notifier.close();
-  return error;
-};
-
-test.each([
-  ["invalid_auth", "refused", /make a new bot token/],
-  ["not_authed", "refused", /bot token/],
-  ["token_revoked", "refused", /bot token/],
-  ["token_expired", "refused", /bot token/],
-  ["account_inactive", "refused", /bot token/],
-  ["missing_scope", "refused", /chat:write/],
-  ["not_in_channel", "refused", /invite the bot/],
-  ["channel_not_found", "refused", /C0123456789/],
-  ["is_archived", "refused", /archive/],
-  ["restricted_action_read_only_channel", "refused", /administrator/],
-  ["invalid_blocks", "payload", /form of the message/],
-  ["invalid_blocks_format", "payload", /./],
-  ["msg_too_long", "payload", /./],
-  ["msg_blocks_too_long", "payload", /./],
-  ["no_text", "payload", /./],
-  ["invalid_metadata_format", "payload", /./],
-  ["invalid_metadata_schema", "payload", /./],
-  ["ratelimited", "not_sent", /wait/],
-  ["rate_limited", "not_sent", /./],
-  ["request_timeout", "not_sent", /./],
-  ["message_limit_exceeded", "not_sent", /./],
-  ["internal_error", "ambiguous", /Slack failed/],
-  ["fatal_error", "ambiguous", /./],
-  ["service_unavailable", "ambiguous", /./],
-  ["some_new_code", "ambiguous", /some_new_code/],
-  ["<html>a captive portal</html>", "ambiguous", /not Slack's/],
-] as const)("%s means %s", async (code, kind, text) => {
-  await using server = await startSlack();
-  const error = await sendTo(server, refused(code));
-  expect(error.kind).toBe(kind);
-  expect(error.message).toMatch(text);
-  expect(error.message).not.toContain("html");
-});
-
-test.each([
-  ["60", 60_000],
-  ["0", 1_000],
-  ["2592000", 300_000],
-  ["-1", 1_000],
-  ["soon", 1_000],
-  [undefined, 1_000],
-] as const)("HTTP 429 with Retry-After %s waits %d ms", async (header, waitMs) => {
-  await using server = await startSlack();
-  const headers = header === undefined ? {} : { "retry-after": header };
-  expect(await sendTo(server, { status: 429, headers, body: "" })).toMatchObject({
-    kind: "not_sent",
-    retryAfterMs: waitMs,
-  });
-});
-
-test("ratelimited inside an answer of 200 takes its Retry-After too", async () => {
-  await using server = await startSlack();
-  const fault = { headers: { "retry-after": "7" }, body: { ok: false, error: "ratelimited" } };
-  expect(await sendTo(server, fault)).toMatchObject({ kind: "not_sent", retryAfterMs: 7_000 });
-});
-
-test.each<[string, SlackFault, NotifyError["kind"]]>([
-  ["HTTP 500", { status: 500, body: "" }, "ambiguous"],
-  ["HTTP 503", { status: 503, body: "<html>" }, "ambiguous"],
-  ["HTTP 302 to a portal", { status: 302, headers: { location: "http://127.0.0.1:1/" }, body: "" }, "not_sent"],
-  ["HTTP 404", { status: 404, body: "" }, "not_sent"],
-  ["HTML with 200", { body: "<html>" }, "ambiguous"],
-  ["ok without ts", { body: { ok: true, channel: "C0123456789" } }, "ambiguous"],
-  ["ok that is not true", { body: { ok: "yes", channel: "C0123456789", ts: "1.2" } }, "ambiguous"],
-  ["null", { body: "null" }, "ambiguous"],
-  ["an empty body", { body: "" }, "ambiguous"],
-  ["a cut body", "cut", "ambiguous"],
-  ["accepted, and the answer lost", "accept-and-drop", "ambiguous"],
-  ["an answer without end", { body: "x".repeat(2_000_000) }, "ambiguous"],
-])("%s", async (_name, fault, kind) => {
-  await using server = await startSlack();
-  expect((await sendTo(server, fault)).kind).toBe(kind);
-  expect(server.requests).toHaveLength(1);
-});
-
-test.each<[string, SlackFault]>([
-  ["is silent", "hang"],
-  ["accepts and is silent", "accept-and-hang"],
-  ["drips its answer", "drip"],
-])("a Slack that %s is given up at the deadline", async (_name, fault) => {
-  await using server = await startSlack();
-  const error = await sendTo(server, fault, testDeps({ clock: hurried(100) }));
-  expect(error).toMatchObject({ kind: "ambiguous", message: "Slack: no complete answer within 15 s" });
-  expect(server.requests).toHaveLength(1);
-});
-
-test("a Slack that cannot be reached has surely got nothing", async () => {
-  const notifier = connect({
-    url: `http://127.0.0.1:${await closedPort()}/api/`,
-    token: "xoxb-x",
-    channel: "C0123456789",
-  });
-  const error = await failure(notifier.send(deliveryOf(critical), SIGNAL));
-  expect(error).toMatchObject({ kind: "not_sent", message: "Slack: connection refused" });
+  await desk.tell(say("lowered", "WARNING 1.33"));
+  const [post, edit] = desk.server.requests.map(({ args }) => args);
+  expect(post).toMatchObject({ mrkdwn: "false", unfurl_links: "false", unfurl_media: "false" });
+  for (const args of [post, edit]) expect(args).toMatchObject({ parse: "none", link_names: "false" });
 });
 
 test("a token without the scope to write is refused before anything is sent", async () => {

@@ -1,14 +1,16 @@
 // Slack. The first message of an incident is its living message: it stands in the channel and is edited in place; everything
 // later is a reply in its thread, and the loud ones are shown in the channel too.
 import { z } from "zod";
+import { type Finding, good, warning } from "../core/finding.ts";
 import { type Delivery, type Earlier, type Message, type Notifier, NotifyError, type Receipt } from "../core/ports.ts";
 import { httpUrl, secretText } from "../lib/zod.ts";
 import type { NotifierDeps, NotifierType } from "./adapter.ts";
 import { within } from "./deadline.ts";
+import { rendered } from "./raw.ts";
 import { createSlackClient, type Outcome } from "./slack-client.ts";
 import { isEditRefused, isThreadGone, NOT_SLACK, refusal } from "./slack-errors.ts";
-import { slackBody } from "./slack-layout.ts";
-import { adapterWords } from "./text.ts";
+import { rawSlackBody, slackBody } from "./slack-layout.ts";
+import { adapterWords, clean, clip } from "./text.ts";
 
 const CHANNEL_EXPECTED = "expected a channel id such as C0123456789";
 
@@ -27,13 +29,20 @@ export type SlackSettings = z.output<typeof schema>;
 const ATTEMPT_MAX_MS = 15_000;
 const DECORATION_MAX_MS = 5_000; // for each living message
 
+/** No names, channels or links are made out of plain words; an edit would, unless told not to. */
+const AS_WRITTEN = { parse: "none", link_names: false };
+
 function create(name: string, settings: SlackSettings, deps: NotifierDeps): Notifier {
   const { clock, log } = deps;
   const words = adapterWords(deps.language);
   const client = createSlackClient({ ...settings, clock });
 
   function bodyOf(message: Message, { key, attempt, plain }: Delivery) {
-    const { text, blocks } = slackBody(message, { words, attempt, plain });
+    const { text, blocks } = rendered(
+      { message, words, log },
+      () => slackBody(message, { words, attempt, plain }),
+      rawSlackBody,
+    );
     if (plain) return { text };
     const metadata = { event_type: "margin_alert", event_payload: { key, attempt, kind: message.kind } };
     return { text, blocks, metadata };
@@ -42,16 +51,22 @@ function create(name: string, settings: SlackSettings, deps: NotifierDeps): Noti
   async function post(delivery: Delivery, thread: Thread | undefined, signal: AbortSignal): Promise<Receipt> {
     const where = thread && { thread_ts: thread.ts, reply_broadcast: thread.isBroadcast };
     const quietly = { mrkdwn: false, unfurl_links: false, unfurl_media: false };
-    const args = { channel: settings.channel, ...where, ...quietly, ...bodyOf(delivery.message, delivery) };
+    const args = {
+      channel: settings.channel,
+      ...where,
+      ...AS_WRITTEN,
+      ...quietly,
+      ...bodyOf(delivery.message, delivery),
+    };
     const outcome = await client.call("chat.postMessage", args, signal);
     if (outcome.ok) return receiptOf(outcome, thread);
     if (thread !== undefined && isThreadGone(outcome.code)) return post(delivery, undefined, signal);
-    throw refusal(outcome.code, outcome.retryAfterMs);
+    throw refusal(outcome.code, outcome.retryAfterMs, delivery.attempt);
   }
 
   async function edit(place: Place, message: Message, delivery: Delivery, signal: AbortSignal): Promise<Outcome> {
     // an update without blocks keeps the old ones, so the plain form has to empty them
-    return client.call("chat.update", { ...place, blocks: [], ...bodyOf(message, delivery) }, signal);
+    return client.call("chat.update", { ...place, ...AS_WRITTEN, blocks: [], ...bodyOf(message, delivery) }, signal);
   }
 
   /** The quiet way: the living messages and nothing else. Undefined unless all could be edited: then it has to be said. */
@@ -78,7 +93,9 @@ function create(name: string, settings: SlackSettings, deps: NotifierDeps): Noti
         const outcome = await within(DECORATION_MAX_MS, { clock, signal }, (limit) =>
           edit(place, message, delivery, limit),
         );
-        if (!outcome.ok) log.debug({ notifier: name, key: of.key, code: outcome.code }, "living message not edited");
+        if (outcome.ok) continue;
+        const reason = refusal(outcome.code, outcome.retryAfterMs).message; // the code may be anything that came in
+        log.debug({ notifier: name, key: of.key, reason }, "living message not edited");
       }
     } catch (error) {
       log.debug({ notifier: name, key: delivery.key, reason: String(error) }, "living messages not edited");
@@ -94,17 +111,35 @@ function create(name: string, settings: SlackSettings, deps: NotifierDeps): Noti
         return edited ?? post(delivery, threadOf(delivery, settings.channel), limit);
       }),
     decorate,
-    async verify(signal) {
+    async verify(signal, remark) {
       const outcome = await within(ATTEMPT_MAX_MS, { clock, signal }, (limit) => client.call("auth.test", {}, limit));
       if (!outcome.ok) throw refusal(outcome.code, outcome.retryAfterMs);
       const scopes = outcome.result.response_metadata?.scopes;
       if (scopes !== undefined && !scopes.includes("chat:write")) throw refusal("missing_scope", 0);
+      for (const each of remarksOn(outcome, scopes)) remark?.(each);
     },
     close: () => client.close(),
   };
 }
 
 export const slack = { schema, create } satisfies NotifierType<SlackSettings>;
+
+const signedIn = z.object({ user: z.string().min(1), team: z.string().min(1) });
+
+function remarksOn({ result }: Outcome & { ok: true }, scopes: readonly string[] | undefined): readonly Finding[] {
+  const { success, data } = signedIn.safeParse(result);
+  return [
+    good(success ? clip(clean(`signed in to ${data.team} as ${data.user}`), 120) : "signed in"),
+    scopeRemark(scopes),
+  ];
+}
+
+function scopeRemark(scopes: readonly string[] | undefined): Finding {
+  if (scopes === undefined) return warning("Slack does not say whether the token has the scope chat:write");
+  return scopes.includes("chat:write.public")
+    ? good("may write to every public channel; to a private one only when invited")
+    : good("whether the bot was invited to the channel, only a message shows");
+}
 
 // ---------------------------------------------------------------- where a message goes
 

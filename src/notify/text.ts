@@ -8,23 +8,27 @@ import type { Message, Section } from "../core/ports.ts";
 export interface AdapterWords {
   more(count: number): string;
   again(attempt: number): string;
+  /** Said of a message that could not be laid out. */
+  readonly raw: string;
 }
 
 const WORDS: Readonly<Record<Language, AdapterWords>> = {
   en: {
     more: (count) => `… and ${count} more`,
     again: (attempt) => `try ${attempt}, may be a repeat`,
+    raw: "(margind could not lay this message out: above are its raw values.)",
   },
   "zh-CN": {
     more: (count) => `……还有 ${count} 条`,
     again: (attempt) => `第 ${attempt} 次发送，可能重复`,
+    raw: "（margind 无法排版此消息：以上为其原始内容。）",
   },
 };
 
 export const adapterWords = (language: Language): AdapterWords => WORDS[language];
 
-/** Characters that move, hide or reorder what stands around them: controls (terminal escapes too) and bidi overrides. */
-const UNSEEN = /[\p{Cc}\u200E\u200F\u202A-\u202E\u2066-\u2069]/gu;
+/** Characters that move, hide or reorder what stands around them: controls (terminal escapes too), bidi marks and overrides. */
+const UNSEEN = /[\p{Cc}\u061C\u200E\u200F\u202A-\u202E\u2066-\u206F\uFFF9-\uFFFB]/gu;
 
 /** One line of well-formed text without control characters. */
 export function clean(text: string): string {
@@ -61,16 +65,19 @@ export function isSingle(message: Message): boolean {
   return message.sections.length === 1 && message.more.length === 0 && first?.headline === message.title;
 }
 
-/** Headline, lines, and the reference at the end of the last line, where it takes no line of its own. */
-export function sectionLines(section: Section): string[] {
-  const lines = [section.headline, ...section.lines].map(clean);
+/**
+ * Headline, lines, and the reference at the end of the last line, where it takes no line of its own. `shape` is for media that cut and
+ * escape: each line goes through it by itself, so that a cut one does not take the reference with it.
+ */
+export function sectionLines(section: Section, shape = clean): string[] {
+  const lines = [section.headline, ...section.lines].map((line) => shape(line));
   const last = lines.pop() ?? "";
-  return [...lines, `${last} ${clean(section.ref)}`];
+  return [...lines, `${last} ${shape(section.ref)}`];
 }
 
 /** The whole message, one entry a line. The first two lines are the ones that must be enough on a locked phone. */
 export function messageLines(message: Message): string[] {
-  const sections = message.sections.map(sectionLines);
+  const sections = message.sections.map((section) => sectionLines(section));
   if (isSingle(message)) return sections.flat();
   const more = message.more.map((headline) => `• ${clean(headline)}`);
   const parts = [...sections, ...(more.length === 0 ? [] : [more])];

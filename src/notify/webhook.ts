@@ -1,12 +1,17 @@
 // A POST of JSON to any address: chat systems, pagers, scripts. The field names below are a promise to whoever reads them.
 import { createHmac } from "node:crypto";
 import { z } from "zod";
-import { type Delivery, type Notifier, NotifyError, type Receipt } from "../core/ports.ts";
+import { good } from "../core/finding.ts";
+import { type Delivery, type Message, type Notifier, NotifyError, type Receipt } from "../core/ports.ts";
+import { reach } from "../lib/reach.ts";
+import type { Secret } from "../lib/secret.ts";
 import { secretText, secretUrl } from "../lib/zod.ts";
 import type { NotifierDeps, NotifierType } from "./adapter.ts";
 import { within } from "./deadline.ts";
+import { attemptProblem } from "./network.ts";
 import { type Answer, askedWaitMs, createPoster } from "./post.ts";
-import { clean, messageLines } from "./text.ts";
+import { rendered } from "./raw.ts";
+import { adapterWords, clean, messageLines } from "./text.ts";
 
 const OURS = [
   "content-type",
@@ -28,7 +33,7 @@ const schema = z.strictObject({
   url: secretUrl().describe(
     "Gets a POST for every message: {version: 1, key, attempt, conversation, sentAt, kind, severity, title, text, subject, " +
       "sections: [{kind, severity, headline, lines, ref}], more}. The header Idempotency-Key holds the key, which is the same on " +
-      "every attempt. 2xx counts as delivered; redirects are not followed.",
+      "every attempt. 2xx counts as delivered, unless the answer is a web page or JSON with ok: false; redirects are not followed.",
   ),
   headers: z
     .record(
@@ -46,7 +51,8 @@ export type WebhookSettings = z.output<typeof schema>;
 
 const ATTEMPT_MAX_MS = 10_000;
 
-function create(name: string, { url, headers, secret }: WebhookSettings, { clock }: NotifierDeps): Notifier {
+function create(name: string, { url, headers, secret }: WebhookSettings, deps: NotifierDeps): Notifier {
+  const { clock } = deps;
   const poster = createPoster("webhook");
   const own = Object.fromEntries(Object.entries(headers ?? {}).map(([header, value]) => [header, value.reveal()]));
   const host = new URL(url.reveal()).host;
@@ -62,45 +68,94 @@ function create(name: string, { url, headers, secret }: WebhookSettings, { clock
     name,
     recipients: [host],
     async send(delivery, signal): Promise<Receipt> {
-      const body = JSON.stringify(payloadOf(delivery));
+      const body = JSON.stringify(payloadOf(delivery, deps));
       const fixed = { "content-type": "application/json", "idempotency-key": delivery.key, "user-agent": "margind" };
       const request = { url: url.reveal(), headers: { ...fixed, ...own, ...signature(body) }, body };
       const answer = await within(ATTEMPT_MAX_MS, { clock, signal }, (limit) => poster.post(request, limit));
-      if (answer.status >= 200 && answer.status < 300) return { status: String(answer.status) };
-      throw statusFailure(answer, clock.wallMs());
+      if (answer.status < 200 || answer.status > 299) throw statusFailure(answer, clock.wallMs());
+      const objection = objectionIn(answer.text);
+      if (objection !== undefined) throw new NotifyError("ambiguous", objection);
+      return { status: String(answer.status) };
     },
-    // An address that can be asked without being told something does not exist in general: the first message is the check.
-    verify: () => poster.load(),
+    // An address that can be asked without being told something does not exist in general: whether it takes messages, the first one shows.
+    async verify(signal, remark) {
+      await within(ATTEMPT_MAX_MS, { clock, signal }, async (limit) => {
+        await Promise.all([poster.load(), reachable(url, limit)]);
+      });
+      remark?.(good("it can be reached; whether it takes messages, only a message shows"));
+    },
     close: () => poster.close(),
   };
 }
 
 export const webhook = { schema, create } satisfies NotifierType<WebhookSettings>;
 
+async function reachable(url: Secret, signal: AbortSignal): Promise<void> {
+  try {
+    await reach(url.reveal(), signal);
+  } catch (error) {
+    throw new NotifyError("not_sent", `webhook: ${attemptProblem(error, signal)}`);
+  }
+}
+
 /** After payload failures without the lists: the plainest form that still says everything. */
-function payloadOf({ key, attempt, enqueuedAtMs, message, root, plain }: Delivery) {
-  const { kind, severity, title, subject, sections, more } = message;
-  const base = {
-    version: 1,
-    key,
-    attempt,
-    conversation: root?.key ?? key,
-    sentAt: new Date(enqueuedAtMs).toISOString(),
-    kind,
-    severity,
-    title: clean(title),
-    text: messageLines(message).join("\n"),
+function payloadOf(delivery: Delivery, { language, log }: NotifierDeps) {
+  const { key, attempt, enqueuedAtMs, message, root, plain } = delivery;
+  const { kind, severity } = message;
+  const sentAt = new Date(enqueuedAtMs).toISOString();
+  const base = { version: 1, key, attempt, conversation: root?.key ?? key, sentAt, kind, severity };
+  return rendered<object>(
+    { message, words: adapterWords(language), log },
+    () => ({
+      ...base,
+      title: clean(message.title),
+      text: messageLines(message).join("\n"),
+      ...(!plain && listsOf(message)),
+    }),
+    (lines) => ({ ...base, title: lines[0], text: lines.join("\n") }),
+  );
+}
+
+/** Cleaned like the text: some receivers refuse JSON with half a character or a NUL in it. */
+function listsOf({ subject, sections, more }: Message) {
+  return {
+    subject: clean(subject),
+    sections: sections.map(({ kind, severity, headline, lines, ref }) => ({
+      kind,
+      severity,
+      headline: clean(headline),
+      lines: lines.map((line) => clean(line)),
+      ref: clean(ref),
+    })),
+    more: more.map((headline) => clean(headline)),
   };
-  return plain ? base : { ...base, subject, sections, more };
+}
+
+/** Why a 2xx is no yes: a portal or a proxy answered with its page, or the receiver itself says no. */
+function objectionIn(text: string): string | undefined {
+  if (/^\s*<(!doctype\s+html|html)[\s>]/i.test(text.slice(0, 1000))) {
+    return "webhook: a web page came back: something on the way answered in its place";
+  }
+  return saysNo(text) ? "webhook: it answers that it did not take the message (ok: false)" : undefined;
+}
+
+function saysNo(text: string): boolean {
+  try {
+    const answer: unknown = JSON.parse(text);
+    return typeof answer === "object" && answer !== null && "ok" in answer && answer.ok === false;
+  } catch {
+    return false; // most receivers answer no JSON, and may
+  }
 }
 
 const LATER = [408, 425, 429];
 const PAYLOAD = [400, 413, 415, 422];
 
 /** What a status means. Every other 4xx (401, 403, 404, 410 …) and every redirect stays wrong until someone mends the config. */
-function statusFailure({ status, header }: Answer, nowMs: number): NotifyError {
+function statusFailure(answer: Answer, nowMs: number): NotifyError {
+  const { status } = answer;
   if (LATER.includes(status)) {
-    const waitMs = askedWaitMs(header("retry-after"), nowMs);
+    const waitMs = askedWaitMs(answer, nowMs);
     return new NotifyError("not_sent", `the webhook asks to wait (HTTP ${status})`, { retryAfterMs: waitMs });
   }
   if (PAYLOAD.includes(status)) return new NotifyError("payload", `the webhook refuses the message (HTTP ${status})`);

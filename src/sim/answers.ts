@@ -1,6 +1,7 @@
 // A book in the words of the exchange: every answer has the documented fields, in the documented order, decimals as strings.
 // https://developers.binance.com/docs/margin_trading/account/Query-Cross-Margin-Account-Details
 // https://developers.binance.com/docs/margin_trading/account/Query-Isolated-Margin-Account-Info
+// https://developers.binance.com/docs/wallet/account/api-key-permission
 import type { AssetBalance, Bars } from "../core/ports.ts";
 import { ASSET_NAMES, splitSymbol } from "./assets.ts";
 import {
@@ -26,6 +27,28 @@ export function decimal(value: number): string {
   const text = value.toFixed(8);
   return text === "-0.00000000" ? "0.00000000" : text;
 }
+
+// ---------------------------------------------------------------- the key
+
+const READ_ONLY_KEY = {
+  ipRestrict: true,
+  createTime: 1_698_645_219_000,
+  enableReading: true,
+  enableWithdrawals: false,
+  enableInternalTransfer: false,
+  enableMargin: false,
+  enableFutures: false,
+  permitsUniversalTransfer: false,
+  enableVanillaOptions: false,
+  enableFixApiTrade: false,
+  enableFixReadOnly: true,
+  enableSpotAndMarginTrading: false,
+  enablePortfolioMarginTrading: false,
+};
+export type KeyRestrictions = Readonly<typeof READ_ONLY_KEY>;
+
+/** What a key may do: read, from listed addresses only, but for what is said otherwise. */
+export const keyRestrictions = (other: Partial<KeyRestrictions>): KeyRestrictions => ({ ...READ_ONLY_KEY, ...other });
 
 // ---------------------------------------------------------------- cross
 

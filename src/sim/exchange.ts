@@ -2,7 +2,7 @@
 // their books, weights and bans. The order of the checks is the order in which a client meets them: ban, path, method,
 // weight, key, signature, spacing.
 import type { ScriptedAction } from "./actions.ts";
-import { crossAccount, isolatedPair } from "./answers.ts";
+import { crossAccount, isolatedPair, type KeyRestrictions } from "./answers.ts";
 import { checkSigned, createVerify, findKey, type KeyCredential, type Verify } from "./auth.ts";
 import type { Book } from "./book.ts";
 import { BINANCE_LIMITS, createScale, createSpacing, type Limits } from "./limits.ts";
@@ -16,6 +16,8 @@ export interface SimKey {
   readonly credential: KeyCredential;
   /** The positions of this key's accounts, as they are at `bookAtMs`. */
   readonly book: Book;
+  /** Where it differs from a key that may only read, from listed addresses. */
+  readonly restrictions?: Partial<KeyRestrictions>;
 }
 
 export interface ExchangeOptions {
@@ -59,6 +61,7 @@ export interface SimExchange {
 interface Account {
   readonly apiKey: string;
   readonly verify: Verify;
+  readonly restrictions: Partial<KeyRestrictions>;
   readonly actions: readonly ScriptedAction[];
   book: Book;
   playedMs: number;
@@ -97,7 +100,8 @@ export function createExchange(options: ExchangeOptions): SimExchange {
     if (refusal !== undefined) return refusal;
     if (gapMs !== undefined && gapMs < limits.minSpacingMs) return tooFast();
     playTo(found.key, simMs);
-    return route.answer({ ...ask, book: found.key.book });
+    const { book, restrictions } = found.key;
+    return route.answer({ ...ask, book, restrictions });
   };
 
   return {
@@ -127,10 +131,10 @@ function openAccounts(options: ExchangeOptions): ReadonlyMap<string, Account> {
   const { keys, path, simNowMs, bookAtMs: playedMs = simNowMs(), actions = [] } = options;
   const ordered = [...actions].sort((a, b) => a.atMs - b.atMs);
   const accounts = new Map<string, Account>();
-  for (const { apiKey, credential, book } of keys) {
+  for (const { apiKey, credential, book, restrictions = {} } of keys) {
     assertPriced(book, pricesAt(path, playedMs));
     const own = ordered.filter((action) => action.apiKey === apiKey);
-    accounts.set(apiKey, { apiKey, verify: createVerify(credential), actions: own, book, playedMs });
+    accounts.set(apiKey, { apiKey, verify: createVerify(credential), restrictions, actions: own, book, playedMs });
   }
   const stranger = ordered.find(({ apiKey }) => !accounts.has(apiKey));
   if (stranger !== undefined)

@@ -1,6 +1,15 @@
 // The paths that the simulated exchange has: one entry each, with its weight, what it demands of the caller, and its answer.
 // A new endpoint is a new entry.
-import { crossAccount, decimal, isolatedPair, isolatedTotals, placeholderPair, tradeCoefficients } from "./answers.ts";
+import {
+  crossAccount,
+  decimal,
+  isolatedPair,
+  isolatedTotals,
+  type KeyRestrictions,
+  keyRestrictions,
+  placeholderPair,
+  tradeCoefficients,
+} from "./answers.ts";
 import { LISTED_SYMBOLS } from "./assets.ts";
 import type { Book } from "./book.ts";
 import type { PricePath, Prices } from "./price-path.ts";
@@ -28,6 +37,8 @@ export interface Ask {
 export interface KeyedAsk extends Ask {
   /** Of the key that asks, played up to now. */
   readonly book: Book;
+  /** What it may do, where that differs from the usual. */
+  readonly restrictions: Partial<KeyRestrictions>;
 }
 
 interface Weight {
@@ -52,6 +63,11 @@ export const ROUTES: Readonly<Record<string, Route>> = {
   },
   "/api/v3/ticker/price": { security: "none", weight: (params) => (params.has("symbol") ? 2 : 4), answer: tickerPrice },
   "/sapi/v1/system/status": { security: "none", weight: () => 1, answer: () => ok({ status: 0, msg: "normal" }) },
+  "/sapi/v1/account/apiRestrictions": {
+    security: "signed",
+    weight: () => 1,
+    answer: ({ restrictions }) => ok(keyRestrictions(restrictions)),
+  },
   "/sapi/v1/margin/account": { security: "signed", weight: () => 10, answer: marginAccount },
   "/sapi/v1/margin/tradeCoeff": { security: "signed", weight: () => 10, answer: tradeCoeff },
   "/sapi/v1/margin/isolated/account": { security: "signed", weight: () => 10, answer: isolatedAccount },

@@ -12,6 +12,7 @@ const API_KEY = "vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8
 const SECRET = "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j";
 const ACCOUNT = "/sapi/v1/margin/account";
 const ISOLATED = "/sapi/v1/margin/isolated/account";
+const RESTRICTIONS = "/sapi/v1/account/apiRestrictions";
 const SIM_START_MS = Date.parse("2020-03-12T00:00:30Z");
 const SERVER_START_MS = 1_700_000_000_000;
 
@@ -73,6 +74,23 @@ function shapeOf(value: unknown): Shape {
 }
 
 const keysOf = (shape: Shape): string => JSON.stringify(shape);
+
+// The documented sample has ipRestrict false and enablePortfolioMarginTrading true.
+const DOCUMENTED_RESTRICTIONS = {
+  ipRestrict: true,
+  createTime: 1_698_645_219_000,
+  enableReading: true,
+  enableWithdrawals: false,
+  enableInternalTransfer: false,
+  enableMargin: false,
+  enableFutures: false,
+  permitsUniversalTransfer: false,
+  enableVanillaOptions: false,
+  enableFixApiTrade: false,
+  enableFixReadOnly: true,
+  enableSpotAndMarginTrading: false,
+  enablePortfolioMarginTrading: false,
+};
 
 const DOCUMENTED_CROSS = {
   created: true,
@@ -380,6 +398,19 @@ test("two margin requests of a key closer than 500 ms: the second is refused, an
     [500, 200, undefined],
     [undefined, 200, undefined],
   ]);
+});
+
+test("a key is one that may only read, from listed addresses, unless the simulator is told otherwise", async () => {
+  const { signed, get } = await simulate();
+  const { status, headers, body } = await signed(RESTRICTIONS);
+  expect([status, headers.get("x-sapi-used-ip-weight-1m")]).toEqual([200, "1"]);
+  expect(body).toEqual(DOCUMENTED_RESTRICTIONS);
+  expect((await get(RESTRICTIONS, { "X-MBX-APIKEY": API_KEY })).status).toBe(400); // not signed
+  const restrictions = { ipRestrict: false, enableWithdrawals: true };
+  const other = await simulate({
+    keys: [{ apiKey: API_KEY, credential: { kind: "hmac", secret: SECRET }, book: BOOK, restrictions }],
+  });
+  expect((await other.signed(RESTRICTIONS)).body).toEqual({ ...DOCUMENTED_RESTRICTIONS, ...restrictions });
 });
 
 test("weights are shown, 429 comes with Retry-After, who goes on is banned on every path", async () => {

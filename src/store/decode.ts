@@ -33,6 +33,7 @@ const state = z.discriminatedUnion("phase", [
 
 const snapshot = z.object({
   account: z.string(),
+  sources: z.array(z.enum(["cross", "isolated"])).default([]), // older versions did not write it
   okAtMs: z.object({ cross: z.number().nullable(), isolated: z.number().nullable() }),
   known: z.array(
     z.object({
@@ -48,12 +49,16 @@ const snapshot = z.object({
   trouble: z.string().nullable(),
 });
 
+const heading = { kind, severity, headline: z.string(), ref: z.string() };
+
 const message = z.object({
   kind,
   severity: z.enum([...SEVERITIES, "resolved"]),
   title: z.string(),
-  sections: z.array(z.object({ kind, severity, headline: z.string(), lines: z.array(z.string()), ref: z.string() })),
+  sections: z.array(z.object({ ...heading, lines: z.array(z.string()) })),
   more: z.array(z.string()),
+  moreSections: z.array(z.object(heading)).optional(), // older versions did not write it
+  isLate: z.boolean().optional(),
   subject: z.string(),
 });
 

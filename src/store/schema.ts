@@ -35,4 +35,26 @@ export const MIGRATIONS: readonly string[] = [
     value TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  // Whether an attempt may have been accepted unseen; which late row took the place of this one; a checksum of every row, and a place
+  // for those that do not fit theirs.
+  `
+  ALTER TABLE outbox ADD COLUMN ambiguous INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE outbox ADD COLUMN merged_into TEXT;
+  CREATE INDEX outbox_merged ON outbox (merged_into) WHERE merged_into IS NOT NULL;
+
+  ALTER TABLE alert ADD COLUMN sum INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE snapshot ADD COLUMN sum INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE outbox ADD COLUMN sum INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE fact ADD COLUMN sum INTEGER NOT NULL DEFAULT 0;
+  UPDATE alert SET sum = row_sum(account, subject, rule, state);
+  UPDATE snapshot SET sum = row_sum(account, body);
+  UPDATE outbox SET sum = row_sum(key, notifier, recipient, body, enqueued_ms);
+  UPDATE fact SET sum = row_sum(name, value);
+
+  CREATE TABLE damaged (
+    found_ms INTEGER NOT NULL,
+    origin TEXT NOT NULL,
+    content TEXT NOT NULL
+  ) STRICT;
+  `,
 ];

@@ -1,167 +1,168 @@
-// The Store port on node:sqlite. All of margind's SQL is in this folder.
-import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
-import { isSubject } from "../core/announce.ts";
-import type { NewRow, OutboxRow } from "../core/ports.ts";
-import type { Store } from "../core/store.ts";
-import { explain, openDatabase, openForReading } from "./database.ts";
-import { decodeBody, decodeReceipt, decodeSnapshot, decodeState } from "./decode.ts";
+// The Store port on node:sqlite: what each of its methods does to the tables.
+import type { NewRow, OutboxRow, Settlement } from "../core/ports.ts";
+import type { Change, Store } from "../core/store.ts";
+import { type Connection, connect, type DiskParts, type DiskTrouble, plainConnection } from "./connection.ts";
+import { alertName, outboxName, setDamagedAside, snapshotName } from "./damaged.ts";
+import { openBeside, openForReading } from "./database.ts";
+import { decodeReceipt } from "./decode.ts";
+import { forgetLost, type Lost, notedLost, noteLost } from "./lost.ts";
+import { alertOf, bodyOf, factOf, outboxRowOf, progressOf, type Row, rowSum, snapshotOf } from "./rows.ts";
+import type { Session } from "./sql.ts";
+import { createWriter, type Writer } from "./writer.ts";
+
+export interface StoreParts extends DiskParts {
+  /** Called with a table and key for a row that cannot be read and is left out; once for each. */
+  readonly onUnreadable: (row: string) => void;
+}
 
 export interface OpenedStore {
   readonly store: Store;
-  /** Set when the database was damaged: it was moved there and an empty one was begun. */
-  readonly movedTo: string | undefined;
+  /** What was stored before and is not any more: the same after every start, until told() says that people know. */
+  readonly lost: Lost | undefined;
+  told(): void;
+  /** Why the state is in danger; undefined while it is not. */
+  trouble(): DiskTrouble | undefined;
+  /** To be called every few seconds: gets back to the disk when it works again, makes the ballast anew when there is room. */
+  mend(): void;
 }
 
-/** @param onUnreadable called with a table and key for a row that cannot be read and is left out. */
-export function openStore(stateDir: string, nowMs: number, onUnreadable: (row: string) => void): OpenedStore {
-  const { db, movedTo } = openDatabase(stateDir, nowMs);
-  return { store: createStore(db, stateDir, onUnreadable), movedTo };
+/** For the holder of the lock, who alone may move a damaged database aside. Throws StoreError, but never because a disk is full. */
+export function openStore(stateDir: string, parts: StoreParts): OpenedStore {
+  const { connection, lost } = connect(stateDir, parts);
+  const before = lost ?? notedLost(stateDir);
+  const rows: Lost = { kind: "rows", movedTo: undefined };
+  const aside = connection.use((session) =>
+    setDamagedAside(session, parts.clock.wallMs(), () => noteLost(stateDir, before ?? rows)),
+  );
+  for (const name of aside) parts.onUnreadable(name);
+  const writer = createWriter(connection);
+  const all = before ?? (aside.length > 0 ? rows : undefined);
+  let untold = all;
+  return {
+    store: createStore(connection, writer, parts.onUnreadable),
+    lost: all,
+    told() {
+      untold = undefined;
+      forgetLost(stateDir);
+    },
+    trouble: () => connection.trouble() ?? writer.trouble(),
+    mend() {
+      connection.mend();
+      writer.settleUp();
+      if (untold !== undefined) noteLost(stateDir, untold); // the disk may not have taken it before
+    },
+  };
 }
 
-/** The same, read-only, beside a running daemon. Undefined when nothing was ever stored. */
+/** Beside the daemon that holds the lock: nothing is created, moved aside or brought up to date. */
+export function openStoreBeside(stateDir: string, onUnreadable: (row: string) => void): Store {
+  const connection = plainConnection(openBeside(stateDir), stateDir);
+  return createStore(connection, createWriter(connection), onUnreadable);
+}
+
+/** The same, read-only. Undefined when nothing was ever stored. */
 export function openStoreForReading(stateDir: string, onUnreadable: (row: string) => void): Store | undefined {
   const db = openForReading(stateDir);
-  return db === undefined ? undefined : createStore(db, stateDir, onUnreadable);
+  if (db === undefined) return undefined;
+  const connection = plainConnection(db, stateDir);
+  return createStore(connection, createWriter(connection), onUnreadable);
 }
 
-const SQL = {
-  alerts: "SELECT account, subject, rule, state FROM alert",
-  snapshots: "SELECT account, body FROM snapshot",
-  setAlert: "INSERT OR REPLACE INTO alert (account, subject, rule, state) VALUES (?, ?, ?, ?)",
-  dropAlert: "DELETE FROM alert WHERE account = ? AND subject = ? AND rule = ?",
-  setSnapshot: "INSERT OR REPLACE INTO snapshot (account, body) VALUES (?, ?)",
-  dropSnapshot: "DELETE FROM snapshot WHERE account = ?",
-  addRow: `INSERT INTO outbox (key, notifier, recipient, body, enqueued_ms) VALUES (?, ?, ?, ?, ?)
-    ON CONFLICT (key) DO NOTHING`,
-  pending: `SELECT id, key, notifier, recipient, body, enqueued_ms, attempts, error FROM outbox
-    WHERE delivered_ms IS NULL AND id > ? ORDER BY id`,
-  delivered: "UPDATE outbox SET delivered_ms = ?, receipt = ?, error = NULL WHERE key = ?",
-  failed: "UPDATE outbox SET attempts = attempts + 1, error = ? WHERE key = ?",
-  receipt: "SELECT receipt FROM outbox WHERE key = ?",
-  fact: "SELECT value FROM fact WHERE name = ?",
-  setFact: "INSERT OR REPLACE INTO fact (name, value) VALUES (?, ?)",
-  dataVersion: "PRAGMA data_version",
-  old: "SELECT id, key FROM outbox WHERE delivered_ms IS NOT NULL AND delivered_ms < ?",
-  dropRow: "DELETE FROM outbox WHERE id = ?",
-} as const;
+/** Other databases that came in the place of the first have data versions of their own. */
+const VERSIONS_MAX = 2 ** 32;
 
-type Row = Readonly<Record<string, unknown>>;
-
-function createStore(db: DatabaseSync, stateDir: string, onUnreadable: (row: string) => void): Store {
-  const statements = new Map<string, StatementSync>();
-  const prepared = (name: keyof typeof SQL): StatementSync => {
-    const statement = statements.get(name) ?? db.prepare(SQL[name]);
-    statements.set(name, statement);
-    return statement;
-  };
-  const guarded = <T>(work: () => T): T => {
-    try {
-      return work();
-    } catch (error) {
-      throw explain(error, stateDir);
-    }
-  };
-  const all = (name: keyof typeof SQL, ...values: SQLInputValue[]): readonly Row[] => prepared(name).all(...values);
-  const run = (name: keyof typeof SQL, ...values: SQLInputValue[]) => prepared(name).run(...values);
-
-  const addRow = (row: NewRow): OutboxRow[] => {
-    const { incidents, message, rootKey, edits } = row;
-    const body = JSON.stringify({ incidents, message, rootKey, edits });
-    const { changes, lastInsertRowid } = run("addRow", row.key, row.notifier, row.recipient, body, row.enqueuedAtMs);
-    return changes === 0 ? [] : [{ ...row, id: Number(lastInsertRowid), attempts: 0, error: null }];
-  };
-
-  const transaction = <T>(work: () => T): T => {
-    db.exec("BEGIN IMMEDIATE");
-    try {
-      const result = work();
-      db.exec("COMMIT");
-      return result;
-    } catch (error) {
-      if (db.isTransaction) db.exec("ROLLBACK");
-      throw error;
-    }
-  };
-
+function createStore(connection: Connection, writer: Writer, onUnreadable: (row: string) => void): Store {
+  const { use } = connection;
+  const { write } = writer;
+  const readable = readerOf(onUnreadable);
   return {
-    alerts: () =>
-      guarded(() =>
-        all("alerts").flatMap(({ account, subject, rule, state }) => {
-          const decoded = decodeState(String(state));
-          const about = String(subject);
-          if (decoded !== undefined && isSubject(about)) {
-            return [{ id: { account: String(account), subject: about, rule: String(rule) }, state: decoded }];
-          }
-          onUnreadable(`alert ${String(account)} ${about} ${String(rule)}`);
-          return [];
-        }),
-      ),
-    snapshots: () =>
-      guarded(() =>
-        all("snapshots").flatMap(({ account, body }) => {
-          const decoded = decodeSnapshot(String(body));
-          if (decoded === undefined) onUnreadable(`snapshot ${String(account)}`);
-          return decoded === undefined ? [] : [decoded];
-        }),
-      ),
-    commit: ({ alerts, rows, snapshot }) =>
-      guarded(() =>
-        transaction(() => {
-          for (const { id, state } of alerts) {
-            if (state === undefined) run("dropAlert", id.account, id.subject, id.rule);
-            else run("setAlert", id.account, id.subject, id.rule, JSON.stringify(state));
-          }
-          if (snapshot !== undefined) run("setSnapshot", snapshot.account, JSON.stringify(snapshot));
-          return rows.flatMap(addRow);
-        }),
-      ),
-    pending: (afterId) => guarded(() => all("pending", afterId).flatMap((row) => readRow(row, onUnreadable))),
-    settle: (key, settlement) =>
-      guarded(() => {
-        if (settlement.kind === "failed") run("failed", settlement.error, key);
-        else run("delivered", settlement.atMs, JSON.stringify(settlement.receipt), key);
+    alerts: () => use((session) => readable(session.all("alerts"), alertOf, alertName)),
+    snapshots: () => use((session) => readable(session.all("snapshots"), snapshotOf, snapshotName)),
+    commit: (change) => write((session) => commit(session, change)),
+    pending: (afterId) => use((session) => readable(session.all("pending", afterId), outboxRowOf, outboxName)),
+    settle: (key, settlement) => writer.writeOrOwe((session) => settle(session, key, settlement)),
+    supersede: (keys, row) => write((session) => supersede(session, keys, row)),
+    forget: (account) => write((session) => void session.run("dropSnapshot", account)),
+    drop: (id) =>
+      write((session) => {
+        session.run("dropMerged", id);
+        session.run("dropRow", id);
       }),
-    forget: (account) => guarded(() => void run("dropSnapshot", account)),
-    drop: (id) => guarded(() => void run("dropRow", id)),
     receipt: (key) =>
-      guarded(() => {
-        const text = prepared("receipt").get(key)?.["receipt"];
+      use((session) => {
+        const text = session.get("receipt", key)?.["receipt"];
         return typeof text === "string" ? decodeReceipt(text) : undefined;
       }),
-    fact: (name) =>
-      guarded(() => {
-        const value = prepared("fact").get(name)?.["value"];
-        return typeof value === "string" ? value : undefined;
+    fact: (name) => writer.owedFact(name) ?? use((session) => factOf(session.get("fact", name) ?? {})),
+    setFact: writer.setFact,
+    dataVersion: () =>
+      use((session) => {
+        const version = Number(session.get("dataVersion")?.["data_version"] ?? 0);
+        return connection.generation() * VERSIONS_MAX + version;
       }),
-    setFact: (name, value) => guarded(() => void run("setFact", name, value)),
-    dataVersion: () => guarded(() => Number(prepared("dataVersion").get()?.["data_version"] ?? 0)),
     prune: (beforeMs, neededKeys) =>
-      guarded(() =>
-        transaction(() => {
-          for (const { id, key } of all("old", beforeMs)) {
-            if (typeof id === "number" && !neededKeys.has(String(key))) run("dropRow", id);
-          }
-        }),
-      ),
-    close: () => db.close(),
+      write((session) => {
+        for (const { id, key } of session.all("old", beforeMs)) {
+          if (!neededKeys.has(String(key))) session.run("dropRow", Number(id));
+        }
+      }),
+    close() {
+      writer.settleUp();
+      connection.close();
+    },
   };
 }
 
-function readRow(row: Row, onUnreadable: (row: string) => void): OutboxRow[] {
-  const body = decodeBody(String(row["body"]));
-  const { id, key, notifier, recipient, enqueued_ms: enqueuedAtMs, attempts, error } = row;
-  if (
-    body === undefined ||
-    typeof id !== "number" ||
-    typeof enqueuedAtMs !== "number" ||
-    typeof attempts !== "number"
-  ) {
-    onUnreadable(`outbox ${String(id)}`);
-    return [];
+function readerOf(onUnreadable: (row: string) => void) {
+  const told = new Set<string>();
+  return <T>(rows: readonly Row[], decode: (row: Row) => T | undefined, nameOf: (row: Row) => string): T[] =>
+    rows.flatMap((row) => {
+      const decoded = decode(row);
+      if (decoded !== undefined) return [decoded];
+      const name = nameOf(row);
+      if (!told.has(name)) onUnreadable(name);
+      told.add(name);
+      return [];
+    });
+}
+
+// ---------------------------------------------------------------- inside a transaction
+
+function commit(session: Session, { alerts, rows, snapshot }: Change): readonly OutboxRow[] {
+  for (const { id, state } of alerts) {
+    const { account, subject, rule } = id;
+    const text = JSON.stringify(state);
+    if (state === undefined) session.run("dropAlert", account, subject, rule);
+    else session.run("setAlert", account, subject, rule, text, rowSum(account, subject, rule, text));
   }
-  const [keyText, notifierName, to] = [String(key), String(notifier), String(recipient)];
-  const lastError = typeof error === "string" ? error : null;
-  return [
-    { ...body, id, key: keyText, notifier: notifierName, recipient: to, enqueuedAtMs, attempts, error: lastError },
-  ];
+  if (snapshot !== undefined) {
+    const text = JSON.stringify(snapshot);
+    session.run("setSnapshot", snapshot.account, text, rowSum(snapshot.account, text));
+  }
+  return rows.flatMap((row) => addRow(session, row) ?? []);
+}
+
+/** Undefined when its key is known. */
+function addRow(session: Session, row: NewRow): OutboxRow | undefined {
+  const { key, notifier, recipient, enqueuedAtMs } = row;
+  const body = bodyOf(row);
+  const sum = rowSum(key, notifier, recipient, body, enqueuedAtMs);
+  const { isChanged, id } = session.run("addRow", key, notifier, recipient, body, enqueuedAtMs, sum);
+  return isChanged ? { ...row, id, attempts: 0, error: null, isAmbiguous: false } : undefined;
+}
+
+function settle(session: Session, key: string, settlement: Settlement): void {
+  if (settlement.kind === "failed") {
+    session.run("failed", settlement.error, settlement.isAmbiguous ? 1 : 0, key);
+    return;
+  }
+  const receipt = JSON.stringify(settlement.receipt);
+  session.run("delivered", settlement.atMs, receipt, key);
+  session.run("deliveredWith", settlement.atMs, receipt, key);
+}
+
+function supersede(session: Session, keys: readonly string[], row: NewRow): OutboxRow {
+  const late = addRow(session, row) ?? { ...row, ...progressOf(session.get("progress", row.key) ?? {}) };
+  for (const key of keys) session.run("merge", row.key, key);
+  return late;
 }

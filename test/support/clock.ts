@@ -9,6 +9,8 @@ export interface TestClock extends Clock {
   settle(): Promise<void>;
   /** Sets the wall clock forward or back, as NTP or a person does. */
   stepWall(ms: number): void;
+  /** The event loop stands still for this long: both clocks go on, and nobody wakes until the next advance or settle. */
+  stall(ms: number): void;
   /** How long the sleepers of this moment still sleep, soonest first. */
   sleepers(): readonly number[];
 }
@@ -69,6 +71,9 @@ export function createTestClock(startWallMs: number = START_WALL_MS): TestClock 
     settle: idle,
     stepWall(ms) {
       offsetMs += ms;
+    },
+    stall(ms) {
+      monoMs += ms;
     },
     sleepers: () => sleepers.map(({ dueMs }) => dueMs - monoMs).sort((a, b) => a - b),
   };

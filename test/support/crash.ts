@@ -1,10 +1,11 @@
 // An account that a test can put anywhere: the cross level is what `level` says, and so is what the exchange answers.
+import { systemClock } from "../../src/lib/clock.ts";
 import {
   type Answer,
-  API_KEY,
   CROSS,
   CROSS_BODY,
   type FakeExchange,
+  flawOf,
   ISOLATED,
   isolatedBody,
   pairBody,
@@ -18,14 +19,18 @@ export interface Account {
   pairs: Record<string, number>;
   /** Instead of what the account would answer. */
   answer: Answer | undefined;
+  /** How long the exchange thinks before it answers. */
+  slowMs: number;
 }
 
 export async function startAccount(): Promise<{ readonly account: Account; readonly exchange: FakeExchange }> {
-  const account: Account = { level: 2, pairs: {}, answer: undefined };
+  const account: Account = { level: 2, pairs: {}, answer: undefined, slowMs: 0 };
   const exchange = await startExchange({
-    script: ({ path, headers }) => {
+    script: async (request) => {
+      const { path } = request;
+      if (account.slowMs > 0) await systemClock.sleep(account.slowMs);
       if (account.answer !== undefined) return account.answer;
-      if (headers["x-mbx-apikey"] !== API_KEY) return undefined;
+      if (flawOf(request, systemClock.wallMs()) !== undefined) return undefined; // and it is refused
       if (path === CROSS) return { body: crossBody(account.level) };
       if (path === ISOLATED) return { body: { ...isolatedBody(["ETHUSDT"]), assets: pairRows(account.pairs) } };
       return undefined;
@@ -43,7 +48,7 @@ const BASIC = {
 };
 
 /** 45,000 USDT of debt against BTC: DESIGN.md's example at 1.24. */
-function crossBody(level: number | undefined) {
+export function crossBody(level: number | undefined) {
   const debt = level === undefined ? "0.00000000" : "45000.00000000";
   return {
     ...CROSS_BODY,
@@ -57,7 +62,7 @@ function crossBody(level: number | undefined) {
   };
 }
 
-function pairRows(pairs: Readonly<Record<string, number>>) {
+export function pairRows(pairs: Readonly<Record<string, number>>) {
   return Object.entries(pairs).map(([symbol, distancePct]) => {
     const row = pairBody(symbol);
     const liquidatePrice = (10_000 * (1 - distancePct / 100)).toFixed(8);

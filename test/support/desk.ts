@@ -29,6 +29,14 @@ export interface DeskOptions {
   readonly locale?: Locale;
   /** Between the answer and the commit. */
   readonly ageMs?: number;
+  /** What the desk before this one kept: this one goes on as after a restart. */
+  readonly kept?: Kept;
+}
+
+/** What a store would hold. */
+export interface Kept {
+  readonly states: States;
+  readonly picture: Snapshot | undefined;
 }
 
 export interface Told {
@@ -39,6 +47,7 @@ export interface Told {
 
 export interface Desk {
   states(): States;
+  kept(): Kept;
   /** Answers that came together. */
   look(atMs: number, ...answers: readonly Answer[]): Told;
   /** The watchdog's look: blind, or no longer. */
@@ -60,8 +69,8 @@ export function openDesk(options: DeskOptions = {}): Desk {
     cross: new Set(book.rules.flatMap(({ on, field }) => (on === "cross" ? [field] : []))),
     isolated: new Set(book.rules.flatMap(({ on, field }) => (on === "isolated" ? [field] : []))),
   };
-  let states: States = new Map();
-  let picture: Snapshot | undefined;
+  let states: States = options.kept?.states ?? new Map();
+  let picture = options.kept?.picture;
 
   const take = ({ changes, situations }: Advance, nowMs: number): Told => {
     const told = announce(changes, situations, { book, states, nowMs, locale });
@@ -71,6 +80,7 @@ export function openDesk(options: DeskOptions = {}): Desk {
 
   return {
     states: () => states,
+    kept: () => structuredClone({ states, picture }),
     take,
     look(atMs, ...answers) {
       const indebted = new Set(picture?.known.map(({ subject }) => subject));
@@ -82,6 +92,7 @@ export function openDesk(options: DeskOptions = {}): Desk {
       const after = applied(states, moved.changes);
       picture = pictureOf({
         account: "main",
+        sources: ["cross", "isolated"],
         before,
         states: after,
         observations,

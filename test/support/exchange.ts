@@ -11,6 +11,7 @@ export const API_SECRET = "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM
 export const CROSS = "/sapi/v1/margin/account";
 export const ISOLATED = "/sapi/v1/margin/isolated/account";
 export const COEFF = "/sapi/v1/margin/tradeCoeff";
+export const RESTRICTIONS = "/sapi/v1/account/apiRestrictions";
 export const TIME = "/api/v3/time";
 
 export interface Seen {
@@ -43,6 +44,9 @@ export interface FakeExchange {
   readonly seen: Seen[];
   /** Paths of the requests so far, shortened to their last word. */
   paths(): readonly string[];
+  /** Ends every connection: whoever comes again needs a new one. */
+  hangUp(): void;
+  /** Rejects when anything but a GET was ever sent: margind only reads. */
   close(): Promise<void>;
 }
 
@@ -57,8 +61,14 @@ export async function startExchange({
   serverMs = systemClock.wallMs,
 }: FakeOptions = {}): Promise<FakeExchange> {
   const seen: Seen[] = [];
+  const refused: string[] = [];
   const server = createServer(async (incoming, response) => {
     const atMs = systemClock.monoMs();
+    response.setHeader("date", new Date(serverMs()).toUTCString());
+    if (incoming.method !== "GET" || hasBody(incoming.headers)) {
+      refused.push(`${incoming.method}`);
+      return send(response, { status: 405, raw: "" });
+    }
     const [path = "", query = ""] = (incoming.url ?? "").split("?");
     const symbols = (/(?:^|&)symbols=([^&]*)/.exec(query)?.[1] ?? "").split("%2C").filter((symbol) => symbol !== "");
     const request: Seen = { path, query, symbols, headers: incoming.headers, atMs };
@@ -73,9 +83,16 @@ export async function startExchange({
     url: `http://127.0.0.1:${port}`,
     seen,
     paths: () => seen.map(({ path }) => path.split("/").slice(-2).join("/").replace("margin/", "")),
-    close,
+    hangUp: () => server.closeAllConnections(),
+    async close() {
+      await close();
+      if (refused.length > 0) throw new Error(`the exchange was sent more than GET: ${refused.join(", ")}`);
+    },
   };
 }
+
+const hasBody = (headers: IncomingHttpHeaders): boolean =>
+  headers["transfer-encoding"] !== undefined || (headers["content-length"] ?? "0") !== "0";
 
 export const complaint = (code: number, msg = "no", status = 400): Answer => ({ status, body: { code, msg } });
 
@@ -95,6 +112,8 @@ function documented(request: Seen, serverMs: number): Answer {
       return { headers, body: CROSS_BODY };
     case ISOLATED:
       return { headers, body: isolatedBody(request.symbols.length === 0 ? ["BTCUSDT", "ETHUSDT"] : request.symbols) };
+    case RESTRICTIONS:
+      return { headers: { "x-sapi-used-ip-weight-1m": "1" }, body: READ_ONLY_KEY };
     case COEFF:
       return { headers, body: { normalBar: "1.25", marginCallBar: "1.16", forceLiquidationBar: "1.1" } };
     default:
@@ -102,7 +121,8 @@ function documented(request: Seen, serverMs: number): Answer {
   }
 }
 
-function flawOf({ query, headers }: Seen, serverMs: number): Answer | undefined {
+/** How Binance refuses a request whose key, signature or time is wrong; undefined for a right one. */
+export function flawOf({ query, headers }: Seen, serverMs: number): Answer | undefined {
   if (headers["x-mbx-apikey"] !== API_KEY)
     return complaint(-2015, "Invalid API-key, IP, or permissions for action.", 401);
   const [payload = "", signature = ""] = query.split("&signature=");
@@ -112,6 +132,23 @@ function flawOf({ query, headers }: Seen, serverMs: number): Answer | undefined 
   const isFresh = timestamp < serverMs + 1000 && serverMs - timestamp <= recvWindow;
   return isFresh ? undefined : complaint(-1021, "Timestamp for this request is outside of the recvWindow.");
 }
+
+/** A key as margind wants it: it may only read, and only from listed addresses. */
+export const READ_ONLY_KEY = {
+  ipRestrict: true,
+  createTime: 1698645219000,
+  enableReading: true,
+  enableWithdrawals: false,
+  enableInternalTransfer: false,
+  enableMargin: false,
+  enableFutures: false,
+  permitsUniversalTransfer: false,
+  enableVanillaOptions: false,
+  enableFixApiTrade: false,
+  enableFixReadOnly: true,
+  enableSpotAndMarginTrading: false,
+  enablePortfolioMarginTrading: false,
+};
 
 export const CROSS_BODY = {
   created: true,

@@ -32,8 +32,24 @@ export interface Process extends AsyncDisposable {
   kill(signal: NodeJS.Signals): void;
 }
 
-export function start(home: Home, command: readonly string[], env: Readonly<Record<string, string>> = {}): Process {
-  const child = spawn(process.execPath, [MAIN, ...command, "--config", home.configFile], {
+const MISBEHAVE = fileURLToPath(new URL("misbehave.ts", import.meta.url));
+
+/** For the environment: at SIGUSR2 the program does this to itself. See misbehave.ts. */
+export const misbehaving = (misdeed: string, ...options: readonly string[]): Readonly<Record<string, string>> => ({
+  NODE_OPTIONS: [`--import=${MISBEHAVE}`, ...options].join(" "),
+  MISBEHAVE: misdeed,
+});
+
+/** @param limits what a shell does before the program takes its place, such as "ulimit -n 64". */
+export function start(
+  home: Home,
+  command: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  limits?: string,
+): Process {
+  const program = [process.execPath, MAIN, ...command, "--config", home.configFile];
+  const [file = "", ...args] = limits === undefined ? program : ["sh", "-c", `${limits}; exec "$0" "$@"`, ...program];
+  const child = spawn(file, args, {
     cwd: home.folder,
     env: { PATH: process.env["PATH"] ?? "", ...env },
     stdio: ["ignore", "pipe", "pipe"],

@@ -17,6 +17,7 @@ interface Kept {
   row: OutboxRow;
   deliveredAtMs?: number;
   receipt?: Receipt;
+  mergedInto?: string;
 }
 
 export function createMemoryStore(): MemoryStore {
@@ -25,13 +26,17 @@ export function createMemoryStore(): MemoryStore {
   const facts = new Map<string, string>();
   const outbox = new Map<number, Kept>();
   const commits: Change[] = [];
+  let lastId = 0;
 
+  const find = (key: string) => [...outbox.values()].find(({ row }) => row.key === key);
   const add = (row: NewRow): OutboxRow[] => {
-    if ([...outbox.values()].some((kept) => kept.row.key === row.key)) return [];
-    const added: OutboxRow = { ...row, id: outbox.size + 1, attempts: 0, error: null };
+    if (find(row.key) !== undefined) return [];
+    const added: OutboxRow = { ...row, id: ++lastId, attempts: 0, error: null, isAmbiguous: false };
     outbox.set(added.id, { row: added });
     return [added];
   };
+  const mergedInto = (key: string) =>
+    [...outbox.values()].filter((kept) => kept.mergedInto === key && kept.deliveredAtMs === undefined);
 
   const store: MemoryStore = {
     failure: undefined,
@@ -51,27 +56,62 @@ export function createMemoryStore(): MemoryStore {
       return change.rows.flatMap(add);
     },
     pending: (afterId) =>
-      [...outbox.values()].flatMap(({ row, deliveredAtMs }) =>
-        deliveredAtMs === undefined && row.id > afterId ? [row] : [],
+      [...outbox.values()].flatMap(({ row, deliveredAtMs, mergedInto }) =>
+        deliveredAtMs === undefined && mergedInto === undefined && row.id > afterId ? [row] : [],
       ),
     settle(key, settlement) {
       check();
-      const kept = [...outbox.values()].find(({ row }) => row.key === key);
+      const kept = find(key);
       if (kept === undefined) return;
       if (settlement.kind === "failed") {
-        kept.row = { ...kept.row, attempts: kept.row.attempts + 1, error: settlement.error };
+        const isAmbiguous = kept.row.isAmbiguous || settlement.isAmbiguous;
+        kept.row = { ...kept.row, attempts: kept.row.attempts + 1, error: settlement.error, isAmbiguous };
         return;
       }
-      kept.deliveredAtMs = settlement.atMs;
-      kept.receipt = settlement.receipt;
+      for (const each of [kept, ...mergedInto(key)]) {
+        each.deliveredAtMs = settlement.atMs;
+        each.receipt = settlement.receipt;
+      }
     },
-    forget: (account) => void snapshots.delete(account),
-    drop: (id) => void outbox.delete(id),
-    receipt: (key) => [...outbox.values()].find(({ row }) => row.key === key)?.receipt,
+    supersede(keys, row) {
+      check();
+      const into = add(row)[0] ?? find(row.key)?.row;
+      if (into === undefined) throw new Error("a row that was not added is there");
+      const { deliveredAtMs, receipt } = outbox.get(into.id) ?? {};
+      for (const key of keys) {
+        const own = find(key);
+        const waiting = own === undefined || own.deliveredAtMs !== undefined || key === row.key ? [] : [own];
+        for (const kept of [...waiting, ...mergedInto(key)]) {
+          kept.mergedInto = row.key;
+          if (deliveredAtMs !== undefined) kept.deliveredAtMs = deliveredAtMs;
+          if (receipt !== undefined) kept.receipt = receipt;
+        }
+      }
+      return into;
+    },
+    forget(account) {
+      check();
+      snapshots.delete(account);
+    },
+    drop(id) {
+      check();
+      const key = outbox.get(id)?.row.key;
+      if (key !== undefined) for (const { row } of mergedInto(key)) outbox.delete(row.id);
+      outbox.delete(id);
+    },
+    receipt: (key) => find(key)?.receipt,
     fact: (name) => facts.get(name),
-    setFact: (name, value) => void facts.set(name, value),
+    setFact(name, value) {
+      check();
+      facts.set(name, value);
+    },
     dataVersion: () => 1,
-    prune() {},
+    prune(beforeMs, neededKeys) {
+      check();
+      for (const { row, deliveredAtMs } of [...outbox.values()]) {
+        if (deliveredAtMs !== undefined && deliveredAtMs < beforeMs && !neededKeys.has(row.key)) outbox.delete(row.id);
+      }
+    },
     close() {},
   };
   return store;

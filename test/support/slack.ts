@@ -16,6 +16,7 @@ export type SlackFault =
   | "hang"
   | "cut"
   | "drip"
+  | "garbage"
   | "accept-and-drop"
   | "accept-and-hang";
 
@@ -56,6 +57,9 @@ export interface SlackDouble extends AsyncDisposable {
   openConnections(): Promise<number>;
   close(): Promise<void>;
 }
+
+/** An answer with ok: false. */
+export const refused = (error: string): SlackFault => ({ body: { ok: false, error } });
 
 interface SlackOptions {
   readonly token?: string;
@@ -168,14 +172,19 @@ const refuse = (error: string): object => ({ ok: false, error });
 const optionalText = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined);
 const listOf = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
 
-/** Slack's own limits, with the error codes that it answers when one is passed. */
-function contentProblem({ text, blocks, metadata }: Args, method: string): string | undefined {
+/**
+ * Slack's own limits, with the error codes that it answers when one is passed. Text: chat.update refuses more than 4,000 characters,
+ * and chat.postMessage cuts a longer one in pieces. Blocks: what they hold together is not documented; 13,200 characters, with about
+ * 125 for each block, agree with all that was measured (slackapi/bolt-js issues 2509 and 2867).
+ */
+export function contentProblem({ text, blocks, metadata }: Args, method: string): string | undefined {
   const list = listOf(blocks);
   if ((text === undefined || text === "") && list.length === 0) return "no_text";
   if (String(text ?? "").length > 4_000) return "msg_too_long";
   if (blocks !== undefined && !Array.isArray(blocks)) return "invalid_blocks_format";
   if (list.length > 50 || list.some((block) => !isBlock(block))) return "invalid_blocks";
-  if (JSON.stringify(list).length > 13_200) return "msg_blocks_too_long";
+  const chars = textsOf(list).reduce((sum, shown) => sum + shown.text.length, 0);
+  if (chars + 125 * list.length > 13_200) return "msg_blocks_too_long";
   const isEvent = metadata === undefined || (isRecord(metadata) && typeof metadata["event_type"] === "string");
   return isEvent || method !== "chat.postMessage" ? undefined : "invalid_metadata_format";
 }
@@ -196,6 +205,47 @@ function isText(value: unknown, maxChars: number): boolean {
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null;
+
+// ---------------------------------------------------------------- what Slack would make of a text
+
+interface Shown {
+  readonly text: string;
+  readonly isMarkup: boolean;
+}
+
+/** Every text object in the blocks. */
+function textsOf(value: unknown): Shown[] {
+  if (Array.isArray(value)) return value.flatMap(textsOf);
+  if (!isRecord(value)) return [];
+  const { type, text } = value;
+  return typeof text === "string" ? [{ text, isMarkup: type === "mrkdwn" }] : Object.values(value).flatMap(textsOf);
+}
+
+/** Mentions, links, entities that are none, and formatting: everything in a message that a text from outside could have made. */
+export function markupFlaws({ text, blocks }: Pick<SlackPost, "text" | "blocks">): string[] {
+  return [{ text, isMarkup: false }, ...textsOf(blocks)].flatMap((shown) => {
+    const tags = shown.text.match(/[<>].{0,20}|&(?!(?:amp|lt|gt);).{0,10}/gs) ?? [];
+    const broken = shown.text.isWellFormed() ? [] : ["half a character"];
+    return [...tags, ...broken, ...(shown.isMarkup ? formatting(shown.text) : [])];
+  });
+}
+
+/** The one bold headline is ours. */
+function formatting(text: string): string[] {
+  const rest = text.replace(/^(\S+) \*([^*\n]+)\*(?=\n|$)/, "$1 $2");
+  return rest.match(/[*_~`]|^(?:>|&gt;)|:[a-z0-9_'+-]*[a-z_'+-][a-z0-9_'+-]*:|:\d{3,}:/gim) ?? [];
+}
+
+/** The blocks, or the text where there are none, as a person reads them. */
+export function readable({ text, blocks }: Pick<SlackPost, "text" | "blocks">): string {
+  const shown =
+    blocks.length === 0
+      ? text
+      : textsOf(blocks)
+          .map((each) => each.text)
+          .join("\n");
+  return shown.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
+}
 
 // ---------------------------------------------------------------- answers
 
@@ -224,6 +274,9 @@ function misbehave(fault: SlackFault, response: ServerResponse, work: () => obje
     case "cut":
       response.writeHead(200, { "content-type": "application/json" });
       response.end('{"ok":true,"channel":"C01234');
+      return;
+    case "garbage": // a confused proxy: no HTTP, and the request said back
+      response.socket?.end(`${response.req.headers.authorization}\r\n\r\n`);
       return;
     case "drip":
       response.writeHead(200, { "content-type": "application/json" });

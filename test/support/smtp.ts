@@ -9,7 +9,12 @@ import { listen, listening, openConnections, untilTrue } from "./server.ts";
 export type SmtpStage = "connect" | "auth" | "mail" | "rcpt" | "data";
 
 /** A reply code with its text; or the connection dropped, or left without an answer. At "data" the mail has arrived by then. */
-export type SmtpFault = { readonly code: number; readonly text: string } | "drop" | "hang" | "accept-and-drop";
+export type SmtpFault =
+  | { readonly code: number; readonly text: string }
+  | "drop"
+  | "hang"
+  | "accept-and-drop"
+  | "accept-and-hang";
 
 export interface SmtpMail {
   readonly from: string;
@@ -98,7 +103,7 @@ export async function startSmtp({
       receive(stream, session).then(
         (mail) => {
           const fault = play("data", session, done);
-          if (fault === undefined || fault === "accept-and-drop") mails.push(mail);
+          if (fault === undefined || fault === "accept-and-drop" || fault === "accept-and-hang") mails.push(mail);
           if (fault === undefined) done(null, `queued as ${mails.length}`);
         },
         () => undefined, // the client hung up in the middle
@@ -144,6 +149,58 @@ async function receive(stream: SMTPServerDataStream, { envelope, secure }: SMTPS
   };
 }
 
+// ---------------------------------------------------------------- servers that speak no proper SMTP
+
+export interface RawSmtp extends AsyncDisposable {
+  readonly url: string;
+  readonly port: number;
+  /** Every byte that came in, over all connections. */
+  wire(): string;
+  connections(): number;
+}
+
+export interface RawScript {
+  /** Undefined: says nothing. */
+  readonly greeting?: string | undefined;
+  /** The reply to a line, CRLFs included; undefined: no answer, and nothing that follows is answered. */
+  answer(line: string): string | undefined;
+  /** The answer to bytes that are no line, as a TLS handshake is. */
+  readonly babble?: string;
+}
+
+/** A TLS handshake may hold line ends too, and is no command. */
+const isText = (line: string): boolean => /^[\t\x20-\x7e]*$/.test(line);
+
+/** Plain text only, and only what the script says: what a broken server says, or somebody between us and a good one. */
+export async function startRawSmtp({ greeting, answer, babble }: RawScript): Promise<RawSmtp> {
+  const received: Buffer[] = [];
+  let connections = 0;
+  const server = createServer((socket) => {
+    connections += 1;
+    let rest = "";
+    socket.on("data", (chunk) => {
+      received.push(chunk);
+      const lines = `${rest}${chunk.toString("latin1")}`.split("\r\n");
+      rest = lines.pop() ?? "";
+      for (const line of lines) socket.write((isText(line) ? answer(line) : babble) ?? "");
+      if (rest !== "") socket.write(babble ?? "");
+    });
+    socket.on("error", () => undefined);
+    socket.once("close", () => {
+      connections -= 1;
+    });
+    if (greeting !== undefined) socket.write(greeting);
+  });
+  const { port, close } = await listen(server);
+  return {
+    url: `smtp://localhost:${port}`,
+    port,
+    wire: () => Buffer.concat(received).toString("latin1"),
+    connections: () => connections,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
 /**
  * A server that never comes to a point: it greets, then adds a line to its EHLO answer every 20 ms. No time-out that measures
  * silence ever fires.
@@ -163,3 +220,33 @@ export async function startDrippingSmtp(): Promise<{ readonly url: string; conne
   const { port, close } = await listen(server);
   return { url: `smtp://localhost:${port}`, connections: () => connections, [Symbol.asyncDispose]: close };
 }
+
+// ---------------------------------------------------------------- what a mail must be
+
+/** What is wrong with a mail: no text in it may have made a header, a part, a recipient, a tag or a line of the dialogue. */
+export function mailFlaws({ bytes, mail }: Pick<SmtpMail, "bytes" | "mail">): string[] {
+  const source = bytes.toString("latin1");
+  const names = mail.headers.map(({ key }) => key);
+  const tags = (mail.html ?? "").match(/<[^>]*>?/g) ?? [];
+  return [
+    ...names.filter((name) => !OUR_HEADERS.has(name)).map((name) => `the header ${name}`),
+    ...(new Set(names).size === names.length ? [] : ["a header twice"]),
+    ...(mail.to?.length === 1 && mail.cc === undefined && mail.bcc === undefined ? [] : ["a recipient"]),
+    ...(mail.attachments.length === 0 ? [] : ["a part"]),
+    ...tags.filter((tag) => !OUR_TAG.test(tag)),
+    ...(/(?<!\r)\n|\r(?!\n)/.test(source) ? ["a bare CR or LF"] : []),
+    ...(source.includes("\0") ? ["a NUL"] : []),
+    ...(source.split("\r\n").some((line) => line.length > 998) ? ["a line of more than 998 bytes"] : []),
+  ];
+}
+
+/** No script, no link, no picture, no handler. */
+const OUR_TAG =
+  /^<(!DOCTYPE html|\/?(html|head|meta|style|body|table|tr|td|div)(?=[\s>])(?!.*(\son|href|src|url\())[^>]*)>$/s;
+
+const OUR_HEADERS = new Set(
+  [
+    "From To Subject Message-ID In-Reply-To References Date MIME-Version Content-Type Content-Transfer-Encoding",
+    "Auto-Submitted X-Auto-Response-Suppress X-Margind-Key X-Margind-Kind X-Margind-Severity X-Priority Importance",
+  ].flatMap((names) => names.toLowerCase().split(" ")),
+);

@@ -38,6 +38,13 @@ interface Rung {
   readonly leaveAt: number;
 }
 
+/** A ladder with its numbers worked out. */
+interface Steps {
+  readonly rungs: readonly Rung[];
+  /** A value from here on the good side has left every rung. */
+  readonly clearAt: number;
+}
+
 const WORST_FIRST = [...SEVERITIES].reverse();
 
 /** Compiles a rule. Returns undefined for a field that does not exist; the config loader refuses such a rule before. */
@@ -50,7 +57,9 @@ export function compile(config: RuleConfig): Rule | undefined {
     if (kind === "cross") return subject === "cross";
     return subject.startsWith("isolated ") && (symbols === undefined || symbols.has(symbolOf(subject)));
   };
-  const covers = ({ subject }: Observation): boolean => coversSubject(subject);
+  // Asked for every observation by every rule. An observation is of cross or of a pair, so one comparison tells which.
+  const covers = ({ subject }: Observation): boolean =>
+    (kind === "cross") === (subject === "cross") && (symbols === undefined || coversSubject(subject));
   const base = { ...config, field, covers, coversSubject };
   if (ladder.kind === "is") {
     return {
@@ -60,25 +69,27 @@ export function compile(config: RuleConfig): Rule | undefined {
       target: () => undefined,
     };
   }
-  const rungsFor = memoize((bars: Bars) => rungs(ladder, config.hysteresisPct, bars));
+  const stepsFor = memoize((bars: Bars) => stepsOf(ladder, config.hysteresisPct, bars));
   return {
     ...base,
-    evaluate: numberEvaluator(field, ladder.kind, rungsFor),
-    disorder: (bars) => disorder(ladder.kind, rungsFor(bars)),
-    target: (bars) => strictest(ladder.kind, rungsFor(bars)),
+    evaluate: numberEvaluator(field, ladder.kind, stepsFor),
+    disorder: (bars) => disorder(ladder.kind, stepsFor(bars).rungs),
+    target: (bars) => strictest(ladder.kind, stepsFor(bars).rungs),
   };
 }
 
-function numberEvaluator(field: FieldName, kind: "below" | "above", rungsFor: (bars: Bars) => readonly Rung[]) {
+function numberEvaluator(field: FieldName, kind: "below" | "above", stepsFor: (bars: Bars) => Steps) {
   const info: FieldInfo = FIELDS[field];
   const needsDebt = kind === "below" && info.needsDebt === true;
   return ({ values, hasDebt }: Observation, bars: Bars): Verdict | undefined => {
     if (needsDebt && !hasDebt) return undefined;
     const value = numberIn(values, field);
     if (value === undefined) return undefined;
+    const { rungs, clearAt } = stepsFor(bars);
+    if (kind === "below" ? value >= clearAt : value <= clearAt) return undefined; // the common case
     let breached: Rung | undefined;
     let held: Rung | undefined;
-    for (const rung of rungsFor(bars)) {
+    for (const rung of rungs) {
       if (held === undefined && (kind === "below" ? value < rung.leaveAt : value > rung.leaveAt)) held = rung;
       if (kind === "below" ? value < rung.at : value > rung.at) {
         breached = rung;
@@ -93,26 +104,31 @@ function numberEvaluator(field: FieldName, kind: "below" | "above", rungsFor: (b
 
 function flagEvaluator(field: FieldName, rungs: Readonly<Partial<Record<Severity, readonly Flag[]>>>) {
   const isStatus = FIELDS[field].type === "status";
-  const known: readonly Flag[] = LEVEL_STATUSES;
+  const known: ReadonlySet<Flag> = new Set(LEVEL_STATUSES);
+  const severities = new Map(
+    SEVERITIES.flatMap((severity) => rungs[severity]?.map((flag) => [flag, severity] as const) ?? []),
+  );
   const worst = WORST_FIRST.find((severity) => rungs[severity] !== undefined);
   return ({ values, hasDebt }: Observation): Verdict | undefined => {
     const value = values[field];
     if (value === undefined || typeof value === "number") return undefined;
-    const isUnknownStatus = isStatus && hasDebt && !known.includes(value);
-    const severity = isUnknownStatus ? worst : WORST_FIRST.find((rung) => rungs[rung]?.includes(value));
+    const isUnknownStatus = isStatus && hasDebt && !known.has(value);
+    const severity = isUnknownStatus ? worst : severities.get(value);
     if (severity === undefined) return undefined;
     return { breached: severity, held: severity, value, threshold: undefined, isUnknownStatus };
   };
 }
 
-function rungs(ladder: Exclude<Ladder, { kind: "is" }>, hysteresisPct: number, bars: Bars): readonly Rung[] {
+function stepsOf(ladder: Exclude<Ladder, { kind: "is" }>, hysteresisPct: number, bars: Bars): Steps {
   const direction = ladder.kind === "below" ? 1 : -1;
-  return WORST_FIRST.flatMap((severity) => {
+  const rungs = WORST_FIRST.flatMap((severity) => {
     const threshold = ladder.rungs[severity];
     if (threshold === undefined) return [];
     const at = thresholdAt(threshold, bars);
     return [{ severity, at, leaveAt: tidy(at + (direction * Math.abs(at) * hysteresisPct) / 100) }];
   });
+  const leaves = rungs.map(({ leaveAt }) => leaveAt);
+  return { rungs, clearAt: direction * Math.max(...leaves.map((leaveAt) => direction * leaveAt)) };
 }
 
 /** A threshold's number under these bars. */

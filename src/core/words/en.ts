@@ -66,6 +66,7 @@ export const en = {
   subject(subject: Subject): string {
     if (subject === "cross") return "cross";
     if (subject === "feed") return "data";
+    if (subject === "daemon") return "margind";
     return subject.startsWith("isolated ") ? `${subject.slice(9)} isolated` : subject;
   },
   source: { cross: "the cross account", isolated: "the isolated pairs" } satisfies Record<Source, string>,
@@ -163,8 +164,39 @@ export const en = {
   waiting: (count: number, since: string) =>
     `${count === 1 ? "1 message waits" : `${count} messages wait`} since ${since}; kept, and sent when it works again.`,
   nothingWaits: "Nothing waits for it yet, but the next alert would not get through.",
+  disk: "the state cannot be written",
+  diskAgain: "the state can be written again",
+  diskDo: (reason: string) =>
+    `${capital(reason)}. Alerts go on from memory: a restart now may repeat some or lose some. Free space or mend the disk.`,
+  configRejected: "the new configuration is refused, the old one goes on",
+  configAccepted: "the configuration in force is good again",
+  moreMistakes: (count: number) => `… and ${count} more: margind check lists them all.`,
+  givesUp: "stops, and watches no more",
+  stateLost: "the stored state was lost",
+  stateLostDo: (movedTo: string | undefined) =>
+    `${
+      movedTo === undefined ? "The database is gone or empty." : `The database was damaged and was moved to ${movedTo}.`
+    } What fires now may be told again, and an alert that was open before may never be resolved here.`,
+  restarts: (count: number, time: string) =>
+    `started ${count} times since ${time}, each time after an end that was not clean`,
+  restartsDo: (crash: string | undefined) =>
+    crash === undefined ? "It was killed or crashed: look at its log." : `The last error was: ${crash}`,
+  gap: (from: string, to: string, lasted: string) => `nobody watched from ${from} to ${to} (${lasted})`,
+  gapDo: (why: "down" | "asleep") =>
+    `${why === "down" ? "margind was not running." : "This machine slept or stood still, or its clock was set forward."} What began and ended in that time was not seen.`,
   removed: (field: string) => `${field}: rule removed while firing`,
   removedDo: "The rule is no longer in the config, so nobody watches this any more. It was not resolved.",
+
+  lateAt: (time: string) => `of ${time}`,
+  lateSpan: (from: string, to: string) => `of ${from} to ${to}`,
+  lateItem: (text: string, when: string) => `${text} · ${when}`,
+  late: (text: string, when: string) => `${text} · ${when}, delivered late`,
+  lateBefore: (count: number, time: string, headline: string) =>
+    count === 1
+      ? `Not delivered at ${time}: ${headline}`
+      : `Not delivered since ${time}: ${count} messages, the first ${headline}`,
+  lateReason: (notifier: string, reason: string) => `Waited for ${notifier}: ${reason}.`,
+  lateSubject: (account: string, count: number) => `margind ${account}: ${count} alerts, delivered late`,
 
   count: (count: number) => `${count} alerts, worst first`,
   countFiring: (firing: number, size: number) => `${firing} of ${size} alerts still firing`,

@@ -67,6 +67,7 @@ export const zh: Words = {
   subject(subject: Subject): string {
     if (subject === "cross") return "全仓";
     if (subject === "feed") return "数据";
+    if (subject === "daemon") return "margind";
     return subject.startsWith("isolated ") ? `${subject.slice(9)} 逐仓` : subject.replace(/^notifier /, "通知渠道 ");
   },
   source: { cross: "全仓账户", isolated: "逐仓交易对" },
@@ -155,8 +156,32 @@ export const zh: Words = {
   noReason: "对方没有应答。",
   waiting: (count, since) => `自 ${since} 起有 ${count} 条消息等待；已保存，恢复后即发送。`,
   nothingWaits: "目前没有等待的消息，但下一条告警将无法送达。",
+  disk: "状态无法写入",
+  diskAgain: "状态恢复写入",
+  diskDo: (reason) => `${reason}。告警继续在内存中运行：此时重启可能重复或丢失部分告警。请释放空间或修复磁盘。`,
+  configRejected: "新配置被拒绝，旧配置继续生效",
+  configAccepted: "生效的配置重新有效",
+  moreMistakes: (count) => `……另有 ${count} 处：margind check 会全部列出。`,
+  givesUp: "停止运行，不再监视",
+  stateLost: "保存的状态已丢失",
+  stateLostDo: (movedTo) =>
+    `${movedTo === undefined ? "数据库不见了或为空。" : `数据库已损坏，已移至 ${movedTo}。`}正在告警的可能会再次通知，此前未结束的告警可能不会在此解除。`,
+  restarts: (count, time) => `自 ${time} 起启动了 ${count} 次，每次都是非正常结束之后`,
+  restartsDo: (crash) => (crash === undefined ? "进程被杀死或崩溃：请查看日志。" : `最后的错误：${crash}`),
+  gap: (from, to, lasted) => `${from} 至 ${to} 无人监视（${lasted}）`,
+  gapDo: (why) =>
+    `${why === "down" ? "margind 未在运行。" : "本机曾休眠或停顿，或时钟被向前调整。"}在此期间开始并结束的情况没有被看到。`,
   removed: (field) => `${field}：告警期间规则被删除`,
   removedDo: "配置中已没有此规则，因此不再有人监视。它并未解除。",
+
+  lateAt: (time) => time,
+  lateSpan: (from, to) => `${from} 至 ${to}`,
+  lateItem: (text, when) => `${text} · ${when}`,
+  late: (text, when) => `${text} · ${when}，延迟送达`,
+  lateBefore: (count, time, headline) =>
+    count === 1 ? `${time} 未能送达：${headline}` : `自 ${time} 起 ${count} 条消息未能送达，首条：${headline}`,
+  lateReason: (notifier, reason) => `等待 ${notifier}：${reason}。`,
+  lateSubject: (account, count) => `margind ${account}：${count} 个告警，延迟送达`,
 
   count: (count) => `${count} 个告警，最严重的在前`,
   countFiring: (firing, size) => `${size} 个告警中 ${firing} 个仍在告警`,

@@ -1,0 +1,114 @@
+// What the doctor asks the exchange: its clock once, then of each account the reads of a poll and what its key may do. These are the
+// fewest requests that show whether a watch would work; each key keeps its spacing, as in the daemon.
+import { type BinanceExchange, createBinance } from "../../binance/client.ts";
+import type { AccountConfig, Config } from "../../config/config.ts";
+import { nextPolls } from "../../config/cron.ts";
+import type { Check } from "../../core/finding.ts";
+import type { RightsRead } from "../../core/key-rights.ts";
+import type { Clock, ReadResult } from "../../core/ports.ts";
+import { silentLog } from "../../lib/log.ts";
+import { clockFinding, keyFinding, readFinding } from "./judge.ts";
+
+export interface ExchangeParts {
+  readonly clock: Clock;
+  /** A ban that the daemon has kept: nothing may be asked before its end. */
+  readonly ban: { readonly beginMs: number; readonly untilMs: number } | undefined;
+  /** A daemon polls with the same keys. */
+  readonly isDaemonRunning: boolean;
+}
+
+export interface ExchangeChecks {
+  readonly checks: readonly Check[];
+  close(): Promise<void>;
+}
+
+type ReadClock = (signal: AbortSignal) => ReturnType<BinanceExchange["clock"]>;
+
+/** Signed requests wait no longer than this for the exchange's clock. */
+const CLOCK_MAX_MS = 3_000;
+
+export function exchangeChecks({ exchange, accounts }: Config, parts: ExchangeParts): ExchangeChecks {
+  const { clock, ban } = parts;
+  const bars = { normalBar: 1.5, marginCallBar: 1.3, forceLiquidationBar: 1.1 };
+  const binance = createBinance({
+    ...exchange,
+    clock,
+    random: Math.random,
+    log: silentLog,
+    bans: { load: () => ban, save() {}, clear() {} },
+    barsStore: { load: () => ({ bars, atMs: clock.wallMs() }), save() {} }, // as if just read: no finding needs them
+  });
+  const visits = accounts.map((account) => ({ account, exchange: binance.exchange(account) }));
+  const readClock = visits.slice(0, 1).map(({ exchange }) => once((signal) => exchange.clock(signal)));
+  const limits = { recvWindowMs: exchange.recvWindowMs };
+  return {
+    checks: readClock.flatMap((read) => [
+      {
+        name: "clock",
+        run: async (signal) => clockFinding(await read(signal), { ...limits, nowMs: clock.wallMs() }),
+      },
+      ...visits.flatMap(({ account, exchange }) => accountChecks(account, exchange, read, parts)),
+    ]),
+    close: () => binance.close(),
+  };
+}
+
+/** Several checks share one request; the first of them makes it. */
+function once<T>(begin: (signal: AbortSignal) => Promise<T>): (signal: AbortSignal) => Promise<T> {
+  let begun: Promise<T> | undefined;
+  return (signal) => {
+    begun ??= begin(signal);
+    return begun;
+  };
+}
+
+interface Visit {
+  readonly reads: readonly Promise<ReadResult>[];
+  readonly rights: Promise<RightsRead>;
+}
+
+function accountChecks(
+  { name, cross, isolated, poll, requireReadOnlyKey }: AccountConfig,
+  exchange: BinanceExchange,
+  readClock: ReadClock,
+  { clock, isDaemonRunning }: ExchangeParts,
+): readonly Check[] {
+  const visit = once(async (signal): Promise<Visit> => {
+    const pause = (ms: number) => clock.sleep(ms, signal).catch(() => undefined); // the reads will say that they were stopped
+    await Promise.race([readClock(signal), pause(CLOCK_MAX_MS)]);
+    if (isDaemonRunning) await pause(quietWaitMs(poll, clock.wallMs()));
+    return { reads: exchange.poll(signal), rights: exchange.rights(signal) };
+  });
+  const sources = [...(cross ? ["cross"] : []), ...(isolated === "none" ? [] : ["isolated"])];
+  return [
+    {
+      name: `key ${name}`,
+      run: async (signal) => keyFinding(await (await visit(signal)).rights, requireReadOnlyKey, clock.wallMs()),
+    },
+    ...sources.map((source, index) => ({
+      name: `${source} ${name}`,
+      async run(signal: AbortSignal) {
+        const result = await (await visit(signal)).reads[index];
+        if (result === undefined) throw new RangeError("a read without a result");
+        return readFinding(result);
+      },
+    })),
+  ];
+}
+
+/** After a poll its requests may still be leaving; before the next one ours must have left. */
+const AFTER_POLL_MS = 1_500;
+const BEFORE_POLL_MS = 2_000;
+const QUIET_WAIT_MAX_MS = 5_000;
+
+/**
+ * How long to wait for a moment between two polls of a daemon that uses the same key: two processes cannot keep 500 ms between the
+ * requests of one. Nothing where its polls leave no such moment, or none soon.
+ */
+export function quietWaitMs(poll: string, nowMs: number): number {
+  let atMs = nowMs;
+  for (const pollMs of nextPolls(poll, nowMs - AFTER_POLL_MS, 20)) {
+    if (pollMs + AFTER_POLL_MS > atMs && pollMs - BEFORE_POLL_MS < atMs) atMs = pollMs + AFTER_POLL_MS;
+  }
+  return atMs - nowMs <= QUIET_WAIT_MAX_MS ? atMs - nowMs : 0;
+}

@@ -1,0 +1,55 @@
+// What is said of margind itself: its disk, its config, a state that was lost, restarts, and times in which nobody watched.
+import * as format from "./format.ts";
+import type { TransitionKind } from "./ports.ts";
+import type { DaemonTrouble } from "./situation.ts";
+import { WORDS } from "./words/index.ts";
+
+/** Mistakes of a refused configuration that are told in full. */
+const MISTAKES_MAX = 5;
+
+export function daemonHeadline(
+  trouble: DaemonTrouble,
+  kind: TransitionKind,
+  nowMs: number,
+  locale: format.Locale,
+): string {
+  const words = WORDS[locale.language];
+  switch (trouble.kind) {
+    case "disk":
+      return kind === "resolved" ? words.diskAgain : words.disk;
+    case "config-rejected":
+      return kind === "resolved" ? words.configAccepted : words.configRejected;
+    case "gives-up":
+      return words.givesUp;
+    case "state-lost":
+      return words.stateLost;
+    case "restarts":
+      return words.restarts(trouble.count, format.zonedTime(trouble.sinceMs, nowMs, locale));
+    case "gap": {
+      const { fromMs, toMs } = trouble;
+      const from = format.timeBeside(fromMs, toMs, nowMs, locale);
+      return words.gap(from, format.zonedTime(toMs, nowMs, locale), format.duration(toMs - fromMs, locale.language));
+    }
+  }
+}
+
+export function daemonLines(trouble: DaemonTrouble, kind: TransitionKind, locale: format.Locale): readonly string[] {
+  const words = WORDS[locale.language];
+  if (kind === "resolved") return [];
+  switch (trouble.kind) {
+    case "disk":
+      return trouble.reason === undefined ? [] : [words.diskDo(trouble.reason)];
+    case "config-rejected": {
+      const more = trouble.problems.length - MISTAKES_MAX;
+      return [...trouble.problems.slice(0, MISTAKES_MAX), more > 0 ? words.moreMistakes(more) : ""];
+    }
+    case "gives-up":
+      return [trouble.reason];
+    case "state-lost":
+      return [words.stateLostDo(trouble.movedTo)];
+    case "restarts":
+      return [words.restartsDo(trouble.crash)];
+    case "gap":
+      return [words.gapDo(trouble.why)];
+  }
+}

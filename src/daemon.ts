@@ -1,0 +1,190 @@
+// The running watch, over its ports: ledger, deliveries, one schedule an account, housekeeping, heartbeat. Knows no adapter: app.ts
+// opens those and hands them over, and the fault simulator hands over its own. To stop it is safe at every moment, and starting it
+// again with another config is how a reload works.
+import { sayChecks } from "./checks.ts";
+import type { Advance, Rulebook } from "./core/advance.ts";
+import type { Check } from "./core/finding.ts";
+import type { Locale } from "./core/format.ts";
+import { severityOf } from "./core/picture.ts";
+import type { Clock, Exchange, Notifier, NotifyError, OutboxRow, Subject } from "./core/ports.ts";
+import { compile } from "./core/rules/compile.ts";
+import type { Route, RuleConfig } from "./core/rules/types.ts";
+import type { Store } from "./core/store.ts";
+import { runCycle } from "./cycle.ts";
+import { type Deliveries, mutedBy, startDelivery } from "./deliver.ts";
+import { beat, type Pulse } from "./heartbeat.ts";
+import { keepHouse, tell } from "./housekeeping.ts";
+import { type WatchedKey, watchKeys } from "./keys.ts";
+import { type Ledger, openLedger } from "./ledger.ts";
+import { leftovers } from "./leftovers.ts";
+import type { Log } from "./lib/log.ts";
+import { troubleNotice } from "./life.ts";
+import type { StartSchedule } from "./schedule.ts";
+import { watchNotifiers } from "./startup.ts";
+import { isWatchedSubject, sayOrphans, type Watch, type WatchedAccount, watchOf } from "./watch.ts";
+
+/** What the config says, as far as the watch is concerned. */
+export interface Settings {
+  readonly accounts: readonly WatchedAccount[];
+  readonly rules: readonly RuleConfig[];
+  /** Empty: everything to every notifier. */
+  readonly routes: readonly Route[];
+  readonly staleAfterMs: number;
+  readonly locale: Locale;
+}
+
+export interface Ports {
+  readonly store: Store;
+  /** Part of every idempotency key. */
+  readonly instance: string;
+  readonly notifiers: readonly Notifier[];
+  /** `indebted`: what had debt when the account was last seen. */
+  exchange(account: WatchedAccount, indebted: readonly Subject[]): Exchange;
+  /** What the API key of an account may do beside reading, where somebody wants to know. */
+  key?(account: WatchedAccount): Omit<WatchedKey, "polled"> | undefined;
+  /** Checks of the machine whose findings are logged after the first poll. */
+  checks?(): Promise<readonly Check[]>;
+  readonly schedule: StartSchedule;
+  /** The dead man's switch, where there is one. */
+  readonly pulse: Pulse | undefined;
+  /** The run before this one was cut off, and may have died while it was sending something. */
+  readonly isAfterCrash?: boolean;
+  /** Time between two rounds of housekeeping; a second unless given. */
+  readonly tickMs?: number;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Log;
+  /** An error that nobody foresaw, from the background: the process must end, and its supervisor start it anew. */
+  fatal(error: unknown): void;
+  readonly onSettled?: (row: OutboxRow, error: NotifyError | undefined) => void;
+}
+
+export interface Refusal {
+  readonly reason: string;
+  /** Only another configuration, or another key, can mend it: a restart cannot. */
+  readonly isConfig: boolean;
+}
+
+export interface Running {
+  readonly deliveries: Deliveries;
+  readonly ledger: Ledger;
+  readonly book: Rulebook;
+  /** Resolves when the daemon must give up: every key or every notifier is refused for good, or a key may do what is forbidden. */
+  readonly refused: Promise<Refusal>;
+  /** Commits what came of something of our own, and hands it to the channels. */
+  tell(moved: Advance): void;
+  /** What keeps the watch from being good now; undefined when all is well. */
+  trouble(): string | undefined;
+  /** Monotonic time of the last round of housekeeping: when it stands still, nobody looks at the clocks. */
+  lastTickMs(): number;
+  /** Polls no more and lets attempts under way end. */
+  stop(): Promise<void>;
+}
+
+const STOP_GRACE_MS = 3000;
+const TICK_MS = 1000;
+const CHECKS_MAX_MS = 20_000;
+
+export function startRunning(settings: Settings, ports: Ports): Running {
+  const { accounts, locale } = settings;
+  const { store, instance, notifiers, clock, log } = ports;
+  const stopping = new AbortController();
+  const book = rulebook(settings, notifiers, log);
+  const isWatched = (account: string, about: Subject | "isolated") => isWatchedSubject(accounts, account, about);
+  const isWaiting = (key: string) => deliveries.isWaiting(key);
+  const ledger = openLedger({ store, instance, notifiers, log, isWatched, isWaiting });
+  const deliveries = startDelivery({ ...ports, locale });
+  deliveries.add(leftovers(store, notifiers, log), ports.isAfterCrash ?? false);
+
+  const muted = () => mutedBy(deliveries);
+  const shared = { ledger, book, clock, locale, deliver: deliveries.add, muted };
+  const watches = accounts.map((account) => {
+    const indebted = (ledger.snapshot(account.name)?.known ?? []).map(({ subject }) => subject);
+    return watchOf(account, ports.exchange(account, indebted), shared, log);
+  });
+  deliveries.add(sayOrphans(accounts, ledger, book, clock.wallMs(), locale));
+
+  const refused = Promise.withResolvers<Refusal>();
+  const giveUp = (reason: string | undefined, isConfig = false) => {
+    if (reason === undefined) return;
+    if (isConfig) tellOf(troubleNotice({ kind: "gives-up", reason }, clock.wallMs(), book)); // of the others they know already
+    refused.resolve({ reason, isConfig });
+  };
+  const tellOf = (moved: Advance) => tell([moved], { deliveries, ledger, book, locale, clock });
+  const schedules = watches.map(({ account, parts, note }) =>
+    ports.schedule({
+      name: account.name,
+      expression: account.poll,
+      log,
+      async run() {
+        note(await runCycle(parts, stopping.signal));
+        if (watches.every(({ isRefused }) => isRefused())) giveUp(keysRefused(watches));
+      },
+    }),
+  );
+
+  const trouble = () => troubleOf(watches, ledger, deliveries);
+  let lastTickMs = clock.monoMs();
+  const onTick = () => {
+    lastTickMs = clock.monoMs();
+  };
+  const background = (work: Promise<unknown>) =>
+    void work.catch((error: unknown) => stopping.signal.aborted || ports.fatal(error));
+  const rounds = watches.map(({ parts }) => parts);
+  const house = { accounts: rounds, deliveries, store, ledger, book, locale, clock, log, onTick };
+  background(keepHouse({ ...house, tickMs: ports.tickMs ?? TICK_MS }, stopping.signal));
+  const { signal } = stopping;
+  const polled = Promise.race(watches.map((watch) => watch.polled)); // the first poll must not wait for anything else
+  background(polled.then(() => watchNotifiers({ notifiers, deliveries, clock, log }, signal)).then(giveUp));
+  background(watchKeys({ keys: keysOf(watches, ports), clock, log }, signal).then((reason) => giveUp(reason, true)));
+  background(polled.then(() => checkMachine(ports, signal)));
+  if (ports.pulse !== undefined) background(beat({ ...ports.pulse, clock, log, trouble }, stopping.signal));
+
+  return {
+    deliveries,
+    ledger,
+    book,
+    refused: refused.promise,
+    tell: tellOf,
+    trouble,
+    lastTickMs: () => lastTickMs,
+    async stop() {
+      stopping.abort(new Error("margind is stopping"));
+      await Promise.all(schedules.map((schedule) => schedule.stop()));
+      await deliveries.stop(STOP_GRACE_MS);
+    },
+  };
+}
+
+function rulebook({ rules, routes, staleAfterMs }: Settings, notifiers: Ports["notifiers"], log: Log): Rulebook {
+  const compiled = rules.flatMap((rule) => compile(rule) ?? []);
+  if (compiled.length < rules.length) log.error({}, "a rule could not be compiled"); // the config loader refuses such a rule
+  return { rules: compiled, routes, notifiers: notifiers.map(({ name }) => name), maxGapMs: staleAfterMs };
+}
+
+function keysOf(watches: readonly Watch[], ports: Ports): readonly WatchedKey[] {
+  return watches.flatMap(({ account, polled }) => {
+    const key = ports.key?.(account);
+    return key === undefined ? [] : [{ ...key, polled }];
+  });
+}
+
+async function checkMachine({ checks, clock, log }: Ports, signal: AbortSignal): Promise<void> {
+  if (checks !== undefined) await sayChecks(await checks(), { clock, log, deadlineMs: CHECKS_MAX_MS }, signal);
+}
+
+function troubleOf(watches: readonly Watch[], ledger: Ledger, deliveries: Deliveries): string | undefined {
+  const names = watches.map(({ account }) => account.name);
+  const blind = names.find((name) => severityOf(ledger.states, name, "feed") !== null);
+  if (blind !== undefined) return `${blind} is blind`;
+  const unseen = names.find((name) => !ledger.hasSeen(name));
+  if (unseen !== undefined) return `${unseen} was not seen yet`;
+  if (ledger.storeTrouble() !== undefined) return "the state cannot be written";
+  const [stuck] = deliveries.troubles();
+  return stuck === undefined ? undefined : `notifier ${stuck.notifier} cannot deliver`;
+}
+
+function keysRefused(watches: readonly Watch[]): string {
+  const reasons = watches.map(({ account, refusal }) => `${account.name}: ${refusal() ?? "refused"}`);
+  return `Binance refuses every API key, so nothing can be watched (${reasons.join("; ")}). Mend the keys in the configuration, or their permissions and address lists at Binance.`;
+}
