@@ -1,9 +1,9 @@
-// Does it grow? 10,000 cycles of the real cycle, ledger, delivery and store at a virtual pace (jobs/cycles.ts); what is left after
-// 2,000 of them is compared with what is left at the end. The bare poller makes as many polls over real HTTP.
+// Does it grow? 10,000 cycles of the whole watch with the real store on virtual time (jobs/soak.ts), a quarter of an hour a cycle, so
+// that after the warm-up the outbox holds the 14 days that it always holds. What is left after 2,000 of them is compared with what is left at the end. The bare poller makes as many polls over real HTTP.
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { atMost, type Figure, type Line, type Unit } from "./figure.ts";
-import type { CyclesMark } from "./jobs/cycles.ts";
+import type { SoakMark, SoakPlan } from "./jobs/soak.ts";
 import { CROSS, type Desk, makeDesk } from "./support/desk.ts";
 import { startBenchExchange } from "./support/exchange.ts";
 import { start } from "./support/process.ts";
@@ -22,13 +22,21 @@ export const memory: Figure = { name: "memory", seconds: 60, measure };
 
 async function measure(): Promise<readonly Line[]> {
   using desk = makeDesk();
-  await using work = start("jobs/cycles.ts", [desk.folder, `${CYCLES}`], {}, [YOUNG, "--expose-gc"]);
+  const plan: SoakPlan = {
+    folder: desk.folder,
+    cycles: CYCLES,
+    stepMs: 900_000,
+    cyclesAFlip: 25,
+    pairs: 100,
+    markEvery: WARM_CYCLES,
+  };
+  await using work = start("jobs/soak.ts", [JSON.stringify(plan)], {}, [YOUNG, "--expose-gc"]);
   await work.ended();
-  const marks = work.lines.map((line): CyclesMark => JSON.parse(line));
+  const marks = work.lines.map((line): SoakMark => JSON.parse(line));
   const warm = markAt(marks, WARM_CYCLES);
   const last = markAt(marks, CYCLES);
   const bare = await bareAfter(desk);
-  const grown = (what: string, unit: Unit, of: (mark: CyclesMark) => number, bareValue: number | undefined): Line => ({
+  const grown = (what: string, unit: Unit, of: (mark: SoakMark) => number, bareValue: number | undefined): Line => ({
     what: `${what} after ${CYCLES} cycles (${last.messages} messages)`,
     unit,
     margind: of(last),
@@ -42,7 +50,7 @@ async function measure(): Promise<readonly Line[]> {
   ];
 }
 
-function markAt(marks: readonly CyclesMark[], cycles: number): CyclesMark {
+function markAt(marks: readonly SoakMark[], cycles: number): SoakMark {
   const mark = marks.find((each) => each.cycles === cycles);
   if (mark === undefined) throw new Error(`nothing was noted after ${cycles} cycles`);
   return mark;
