@@ -328,7 +328,6 @@ test("fails as a whole only when every batch failed", async () => {
 });
 
 test.each([
-  ["429", { status: 429, raw: "" }, "rate_limited"],
   ["418", { status: 418, raw: "" }, "banned"],
   ["a refused key", complaint(-2015, "", 401), "rejected_key"],
   ["a wrong signature", complaint(-1022), "bad_signature"],
@@ -339,6 +338,26 @@ test.each([
   });
   expect(failureOf((await poll(world.exchange))[0])).toMatchObject({ code });
   expect(world.server.seen).toHaveLength(2);
+});
+
+test("keeps the pairs that it has after a 429 in the middle of a list, and asks no more", async () => {
+  const world = await start({
+    account: { cross: false, isolated: fifteen },
+    script: ({ path }, nth) => (path === ISOLATED && nth === 2 ? { status: 429, raw: "" } : undefined),
+  });
+  const [isolated] = await poll(world.exchange);
+  expect(symbolsOf(isolated)).toEqual(fifteen.slice(0, 5));
+  expect(unreadOf(isolated)).toMatchObject({ symbols: fifteen.slice(5), failure: { code: "rate_limited" } });
+  expect(world.server.seen).toHaveLength(2);
+});
+
+test("fails after a 429 when nothing was read before", async () => {
+  const world = await start({
+    account: { cross: false, isolated: fifteen },
+    script: ({ path }) => (path === ISOLATED ? { status: 429, raw: "" } : undefined),
+  });
+  expect(failureOf((await poll(world.exchange))[0])).toMatchObject({ code: "rate_limited" });
+  expect(world.server.seen).toHaveLength(1);
 });
 
 test("keeps the pairs that it has when the weight budget is used in the middle of a list", async () => {

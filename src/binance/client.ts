@@ -150,7 +150,7 @@ function createExchange(account: BinanceAccount, shared: Shared, barsStore: Bars
     const isSeen = (await Promise.all(results)).some(({ ok }) => ok);
     if (!isSeen || isFollowingUp) return;
     isFollowingUp = true;
-    if (bars.isDue()) await learnBars(signal);
+    if (!isLearning && bars.isDue()) await learnBars(signal);
     await sync.ifDue(asker, signal);
     isFollowingUp = false;
   }

@@ -13,7 +13,7 @@ export interface PairsRead extends Pick<IsolatedAnswer, "pairs" | "unread"> {
 }
 
 export interface PairsReader {
-  /** Rejects when nothing was read, and at once with what concerns every batch: a ban, a refused key, a stop. */
+  /** Rejects when nothing was read, and at once when the key is refused or the address banned, and at a stop. */
   read(signal: AbortSignal): Promise<PairsRead>;
 }
 
@@ -69,7 +69,7 @@ function listedPairs(symbols: readonly string[], options: PairsOptions): PairsRe
     return wanted;
   }
 
-  /** The batch's pairs, or why there are none. Rejects with what concerns every batch. */
+  /** The batch's pairs, or why there are none. Rejects when the key is refused or the address banned, and at a stop. */
   async function attempt(
     batch: readonly string[],
     signal: AbortSignal,
@@ -80,8 +80,8 @@ function listedPairs(symbols: readonly string[], options: PairsOptions): PairsRe
       pairs.forEach(learn);
       return pairs;
     } catch (error) {
-      if (!(error instanceof ExchangeError) || refusesKey(error.failure)) throw error;
-      if (pause.current() !== undefined || signal.aborted) throw error;
+      if (!(error instanceof ExchangeError) || signal.aborted) throw error;
+      if (refusesKey(error.failure) || error.failure.code === "banned") throw error; // that must be loud at once
       if (error.failure.code !== "rate_limited") wasAsked(batch); // else the budget is used, and no request was sent
       return error;
     }
@@ -117,8 +117,9 @@ function listedPairs(symbols: readonly string[], options: PairsOptions): PairsRe
       let atMs: number | undefined;
       let error: ExchangeError | undefined;
       let lostMs = 0;
-      // Batches that fail may cost one deadline together: the next poll, and with it the cross account, waits for this read.
-      while (todo.length > 0 && lostMs < timeoutMs) {
+      // Batches that fail may cost one deadline together: the next look at the pairs waits for this one. In a pause nothing more is
+      // asked, and what was read before it still counts.
+      while (todo.length > 0 && lostMs < timeoutMs && (error === undefined || pause.current() === undefined)) {
         const [batch = []] = todo.splice(0, 1);
         const startedMs = clock.monoMs();
         const found = await attempt(batch, signal);
