@@ -6,7 +6,7 @@ import { type Binance, type BinanceExchange, createBinance, type RequestInfo } f
 import type { AccountConfig, Config } from "./config/config.ts";
 import { keyRefusal } from "./core/key-rights.ts";
 import type { Clock, Notifier, NotifyError, OutboxRow } from "./core/ports.ts";
-import type { Store } from "./core/store.ts";
+import type { Disk, Store } from "./core/store.ts";
 import { type Ports, type Refusal, type Running, startRunning } from "./daemon.ts";
 import { createPulse } from "./heartbeat.ts";
 import type { Log } from "./lib/log.ts";
@@ -68,7 +68,7 @@ const KEY_CHECK_MAX_MS = 10_000;
 export async function startDaemon(config: Config, world: World): Promise<Daemon> {
   await using stack = new AsyncDisposableStack();
   const { clock, log, startedMonoMs } = world;
-  const { store, lost, told } = openState(config.stateDir, world, stack);
+  const { store, disk, lost, told } = openState(config.stateDir, world, stack);
   const life = beginLife(store, clock.wallMs(), config.watchdog.staleAfterMs);
   if (life.delayMs > 0)
     log.warn({ delayMs: life.delayMs }, "restarted again and again: the watch begins a little later");
@@ -76,7 +76,7 @@ export async function startDaemon(config: Config, world: World): Promise<Daemon>
 
   const refused = Promise.withResolvers<Refusal>();
   const open = (wanted: Config, quietUntilMs: number, isAfterCrash = false) =>
-    openWatch(wanted, { ...world, store, quietUntilMs, isAfterCrash, refuse: refused.resolve });
+    openWatch(wanted, { ...world, store, disk, quietUntilMs, isAfterCrash, refuse: refused.resolve });
   let current = config;
   // The run before this one may have sent a request just before it died.
   let watch = await open(config, life.isRestart ? startedMonoMs + quietMs(config) : 0, life.isAfterCrash);
@@ -86,7 +86,7 @@ export async function startDaemon(config: Config, world: World): Promise<Daemon>
   for (const trouble of [...lost, ...life.troubles]) {
     watch.running.tell(troubleNotice(trouble, clock.wallMs(), watch.running.book));
   }
-  told();
+  if (watch.running.ledger.storeTrouble() === undefined) told();
   watch.running.tell(configVerdict(watch.running, [], clock.wallMs()));
 
   /** The new watch, or the old one again when the new one cannot be opened after all. */
@@ -148,6 +148,7 @@ interface OpenWatch {
 
 interface Inherited extends World {
   readonly store: Store;
+  readonly disk: Disk;
   /** Monotonic time before which no request may leave. */
   readonly quietUntilMs: number;
   readonly isAfterCrash: boolean;
@@ -155,7 +156,7 @@ interface Inherited extends World {
 }
 
 async function openWatch(config: Config, world: Inherited): Promise<OpenWatch> {
-  const { store, quietUntilMs, isAfterCrash, refuse } = world;
+  const { store, disk, quietUntilMs, isAfterCrash, refuse } = world;
   await using stack = new AsyncDisposableStack();
   const { timezone, language, watchdog } = config;
   const instance = instanceOf(store);
@@ -179,6 +180,7 @@ async function openWatch(config: Config, world: Inherited): Promise<OpenWatch> {
   const running = startRunning(settings, {
     ...world,
     store,
+    disk,
     instance,
     notifiers,
     isAfterCrash,
@@ -270,13 +272,16 @@ function openState(stateDir: string, { clock, log, pid }: World, stack: AsyncDis
   const opened = openStore(stateDir, {
     clock,
     onUnreadable: (row) => log.error({ row }, "a stored row cannot be read and is left out"),
-    onDisk: (what) => log.error({}, what),
+    onDisk: (what) => log.warn({}, what),
   });
   const { store } = opened;
   stack.defer(() => store.close());
   if (opened.lost !== undefined) log.error({ ...opened.lost }, "stored state was lost: alerts may be repeated");
-  const lost = opened.lost === undefined ? [] : [{ kind: "state-lost", movedTo: opened.lost.movedTo } as const];
-  return { store, lost, told: opened.told };
+  const lost =
+    opened.lost === undefined
+      ? []
+      : [{ kind: "state-lost", what: opened.lost.kind, movedTo: opened.lost.movedTo } as const];
+  return { store, disk: opened, lost, told: opened.told };
 }
 
 /** A taken port is told and no reason not to watch. */

@@ -9,7 +9,7 @@ import { severityOf } from "./core/picture.ts";
 import type { Clock, Exchange, Notifier, NotifyError, OutboxRow, Subject } from "./core/ports.ts";
 import { compile } from "./core/rules/compile.ts";
 import type { Route, RuleConfig } from "./core/rules/types.ts";
-import type { Store } from "./core/store.ts";
+import type { Disk, Store } from "./core/store.ts";
 import { runCycle } from "./cycle.ts";
 import { type Deliveries, mutedBy, startDelivery } from "./deliver.ts";
 import { beat, type Pulse } from "./heartbeat.ts";
@@ -35,6 +35,8 @@ export interface Settings {
 
 export interface Ports {
   readonly store: Store;
+  /** Where the store is on a disk. */
+  readonly disk?: Disk;
   /** Part of every idempotency key. */
   readonly instance: string;
   readonly notifiers: readonly Notifier[];
@@ -123,7 +125,8 @@ export function startRunning(settings: Settings, ports: Ports): Running {
     }),
   );
 
-  const trouble = () => troubleOf(watches, ledger, deliveries);
+  const { disk } = ports;
+  const trouble = () => troubleOf(watches, ledger, deliveries, disk);
   let lastTickMs = clock.monoMs();
   const onTick = () => {
     lastTickMs = clock.monoMs();
@@ -131,7 +134,7 @@ export function startRunning(settings: Settings, ports: Ports): Running {
   const background = (work: Promise<unknown>) =>
     void work.catch((error: unknown) => stopping.signal.aborted || ports.fatal(error));
   const rounds = watches.map(({ parts }) => parts);
-  const house = { accounts: rounds, deliveries, store, ledger, book, locale, clock, log, onTick };
+  const house = { accounts: rounds, deliveries, store, ledger, disk, book, locale, clock, log, onTick };
   background(keepHouse({ ...house, tickMs: ports.tickMs ?? TICK_MS }, stopping.signal));
   const { signal } = stopping;
   const polled = Promise.race(watches.map((watch) => watch.polled)); // the first poll must not wait for anything else
@@ -173,13 +176,18 @@ async function checkMachine({ checks, clock, log }: Ports, signal: AbortSignal):
   if (checks !== undefined) await sayChecks(await checks(), { clock, log, deadlineMs: CHECKS_MAX_MS }, signal);
 }
 
-function troubleOf(watches: readonly Watch[], ledger: Ledger, deliveries: Deliveries): string | undefined {
+function troubleOf(
+  watches: readonly Watch[],
+  ledger: Ledger,
+  deliveries: Deliveries,
+  disk: Disk | undefined,
+): string | undefined {
   const names = watches.map(({ account }) => account.name);
   const blind = names.find((name) => severityOf(ledger.states, name, "feed") !== null);
   if (blind !== undefined) return `${blind} is blind`;
   const unseen = names.find((name) => !ledger.hasSeen(name));
   if (unseen !== undefined) return `${unseen} was not seen yet`;
-  if (ledger.storeTrouble() !== undefined) return "the state cannot be written";
+  if (disk?.trouble() !== undefined || ledger.storeTrouble() !== undefined) return "the disk does not take the state";
   const [stuck] = deliveries.troubles();
   return stuck === undefined ? undefined : `notifier ${stuck.notifier} cannot deliver`;
 }

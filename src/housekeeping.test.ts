@@ -5,6 +5,7 @@ import { bookOf, messageText, UTC } from "../test/support/desk.ts";
 import { createMemoryStore } from "../test/support/memory-store.ts";
 import type { ChannelTrouble } from "./core/channel.ts";
 import type { OutboxRow } from "./core/ports.ts";
+import type { Disk } from "./core/store.ts";
 import { keepHouse, watchChannels } from "./housekeeping.ts";
 import { openLedger } from "./ledger.ts";
 import { silentLog } from "./lib/log.ts";
@@ -136,13 +137,33 @@ function keep() {
   const onTick = () => {
     ticks += 1;
   };
-  const parts = { accounts: [], deliveries, store, ledger, book, locale: UTC, clock, log, tickMs: S, onTick };
+  let danger: ReturnType<Disk["trouble"]>;
+  let mends = 0;
+  const disk: Disk = {
+    trouble: () => danger,
+    mend() {
+      mends += 1;
+    },
+  };
+  const parts = { accounts: [], deliveries, store, ledger, disk, book, locale: UTC, clock, log, tickMs: S, onTick };
   const stop = () => {
     stopping.abort();
     return done;
   };
   const done = keepHouse(parts, stopping.signal).catch(() => undefined);
-  return { clock, store, ledger, told, logged, ticks: () => ticks, stop };
+  return {
+    clock,
+    store,
+    ledger,
+    told,
+    logged,
+    ticks: () => ticks,
+    mends: () => mends,
+    setDanger(to: typeof danger) {
+      danger = to;
+    },
+    stop,
+  };
 }
 
 test("H3: a disk that takes nothing is told from memory, tried again, and its recovery told too", async () => {
@@ -157,6 +178,22 @@ test("H3: a disk that takes nothing is told from memory, tried again, and its re
   await house.clock.advance(10 * S);
   expect(house.told.slice(1)).toEqual(["RESOLVED · margind · the state can be written again"]);
   expect(house.store.alerts()).toEqual([]);
+  await house.stop();
+});
+
+test("H3: a disk in danger is told although it still takes everything, and is looked after every ten seconds", async () => {
+  const house = keep();
+  await house.clock.advance(30 * S);
+  expect([house.told, house.mends()]).toEqual([[], 3]);
+  house.setDanger({ kind: "reserve", reason: "the disk is full" });
+  await house.clock.advance(S);
+  expect(house.told).toEqual(["CRITICAL · margind · the disk is full, the reserve is being used"]);
+  house.setDanger({ kind: "memory", reason: "the disk is read-only" });
+  await house.clock.advance(S);
+  expect(house.told).toHaveLength(1);
+  house.setDanger(undefined);
+  await house.clock.advance(S);
+  expect(house.told.slice(1)).toEqual(["RESOLVED · margind · the state can be written again"]);
   await house.stop();
 });
 

@@ -4,7 +4,7 @@ import { type Advance, advanceOwn, type Rulebook } from "./core/advance.ts";
 import { announce } from "./core/announce.ts";
 import type { Locale } from "./core/format.ts";
 import { type Clock, OWN_ACCOUNT, StoreError } from "./core/ports.ts";
-import type { Store } from "./core/store.ts";
+import type { Disk, Store } from "./core/store.ts";
 import { type CycleParts, pass } from "./cycle.ts";
 import { type Deliveries, mutedBy } from "./deliver.ts";
 import type { Ledger } from "./ledger.ts";
@@ -16,6 +16,8 @@ export interface HousekeepingParts {
   readonly deliveries: Pick<Deliveries, "add" | "troubles" | "isClear">;
   readonly store: Store;
   readonly ledger: Ledger;
+  /** Where the store is on a disk. */
+  readonly disk: Disk | undefined;
   readonly book: Rulebook;
   readonly locale: Locale;
   readonly clock: Clock;
@@ -89,16 +91,19 @@ export function watchChannels(parts: Telling): void {
 
 /** A disk that takes nothing is told from memory, and so is that it works again. */
 function diskWatcher(parts: HousekeepingParts): () => void {
-  const { ledger, book, clock } = parts;
+  const { ledger, disk, book, clock } = parts;
   let retryMs = Number.NEGATIVE_INFINITY;
   return () => {
-    if (ledger.storeTrouble() !== undefined && clock.monoMs() >= retryMs) {
+    if (clock.monoMs() >= retryMs) {
       retryMs = clock.monoMs() + RETRY_EVERY_MS;
+      disk?.mend();
       ledger.retry();
     }
-    const reason = ledger.storeTrouble();
+    const found = disk?.trouble();
+    const reason = found?.reason ?? ledger.storeTrouble();
+    const isShort = found?.kind === "reserve" && ledger.storeTrouble() === undefined;
     const id = { account: OWN_ACCOUNT, subject: "daemon", rule: "disk" } as const;
-    const facts = { about: "daemon", trouble: { kind: "disk", reason } } as const;
+    const facts = { about: "daemon", trouble: { kind: "disk", reason, isShort } } as const;
     const scene = { states: ledger.states, book, nowMs: clock.wallMs() };
     tell([advanceOwn(id, reason === undefined ? null : "critical", facts, scene)], parts);
   };

@@ -70,8 +70,8 @@ export function openLedger({ store, instance, notifiers, log, isWatched, isWaiti
 
   const save = (alerts: readonly AlertChange[], rows: readonly NewRow[], snapshot: Snapshot | undefined) => {
     const all = [...unsaved.values(), ...alerts];
+    const kept = volatile.filter(({ key }) => isWaiting(key));
     try {
-      const kept = volatile.filter(({ key }) => isWaiting(key));
       const underWay = new Set(kept.map(({ key }) => key));
       // By key, not by place: a commit that failed may have reached the disk all the same, and then a known key adds no row.
       const added = store
@@ -91,7 +91,7 @@ export function openLedger({ store, instance, notifiers, log, isWatched, isWaiti
         );
       failing = error.message;
       for (const change of alerts) unsaved.set(alertKey(change.id), change);
-      volatile = [...volatile, ...rows];
+      volatile = [...kept, ...rows];
       return rows.map(
         (row): OutboxRow => ({ ...row, id: --lastVolatileId, attempts: 0, error: null, isAmbiguous: false }),
       );

@@ -112,6 +112,6 @@ test("what is told once leaves no alert behind, and goes to every notifier", () 
   const { changes, situations } = gapNotice(NOW_MS - 34 * MIN, NOW_MS, "asleep", book);
   expect(changes).toEqual([]);
   expect(situations).toMatchObject([{ transition: { kind: "opened", severity: "warning" } }]);
-  const lost = troubleNotice({ kind: "state-lost", movedTo: undefined }, NOW_MS, book);
+  const lost = troubleNotice({ kind: "state-lost", what: "vanished", movedTo: undefined }, NOW_MS, book);
   expect(lost.situations).toMatchObject([{ transition: { kind: "opened", severity: "critical" } }]);
 });

@@ -33,7 +33,7 @@ export function describe(config: Config, nowMs: number): string[] {
       ? "No heartbeat: nobody will notice when this machine dies. See watchdog.heartbeat."
       : `Heartbeat every ${duration(config.watchdog.heartbeat.everyMs, "en")}.`,
     `State in ${config.stateDir}.`,
-    "Keys and channels were not tried: margind test-notify tries the channels, the first poll of run the keys.",
+    "Keys and channels were not tried: margind doctor tries them, margind test-notify sends a message.",
   ];
 }
 

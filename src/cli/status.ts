@@ -1,7 +1,7 @@
 // `margind status`: what the daemon knows, read from its store beside it. Exit 0 only when somebody watches, sees, and can tell:
 // so a container's health check or a script can use it as it is.
 
-import { stateDirOf } from "../config/load.ts";
+import { staleAfterOf, stateDirOf } from "../config/load.ts";
 import { STUCK_MS } from "../core/channel.ts";
 import { duration, level, percent } from "../core/format.ts";
 import { rank } from "../core/lifecycle.ts";
@@ -65,22 +65,23 @@ interface UndeliveredStatus {
   readonly error: string | null;
 }
 
-/** Data older than this means that the daemon does not poll, whatever its config says. */
-const OLD_MS = 15 * 60_000;
+/** What a running daemon may need, beyond staleAfter, to say that it is blind. Older data means that it cannot even say that. */
+const SAYING_MS = 5_000;
 
 export function status(options: ConfigOption & { readonly json?: boolean }): void {
-  const stateDir = stateDirOf(configFile(options), process.env);
+  const file = configFile(options);
+  const stateDir = stateDirOf(file, process.env);
   const nowMs = systemClock.wallMs();
   const store = openStoreForReading(stateDir, () => undefined);
   if (store === undefined)
     throw new CommandError(`Nothing was ever stored in ${stateDir}: margind has not run there yet.`);
-  const found = collect(store, lockHolder(stateDir), nowMs);
+  const found = collect(store, lockHolder(stateDir), staleAfterOf(file, process.env), nowMs);
   store.close();
   process.stdout.write(options.json ? `${JSON.stringify(found, null, 2)}\n` : text(found, nowMs));
   process.exitCode = found.healthy ? 0 : 1;
 }
 
-export function collect(store: Store, holder: Holder | undefined, nowMs: number): Status {
+export function collect(store: Store, holder: Holder | undefined, staleAfterMs: number, nowMs: number): Status {
   const accounts = store.snapshots().map((snapshot) => accountOf(snapshot, nowMs));
   const alerts = alertsOf(store);
   const undelivered = store.pending(0).map((row) => ({
@@ -91,7 +92,7 @@ export function collect(store: Store, holder: Holder | undefined, nowMs: number)
     attempts: row.attempts,
     error: row.error,
   }));
-  const problems = problemsOf(holder, accounts, alerts, undelivered);
+  const problems = problemsOf(holder, accounts, alerts, undelivered, staleAfterMs + SAYING_MS);
   const running = holder === undefined ? null : { pid: holder.pid, host: holder.host, since: iso(holder.sinceMs) };
   return { healthy: problems.length === 0, problems, running, accounts, alerts, undelivered };
 }
@@ -134,6 +135,7 @@ function problemsOf(
   accounts: readonly AccountStatus[],
   alerts: readonly AlertStatus[],
   undelivered: readonly UndeliveredStatus[],
+  oldMs: number,
 ): string[] {
   const problems: string[] = [];
   if (holder === undefined) problems.push("margind is not running");
@@ -142,8 +144,10 @@ function problemsOf(
     for (const source of unknown) problems.push(`nothing is known of ${en.source[source]} of ${account}`);
     if (alerts.some((alert) => alert.account === account && alert.rule === "blind"))
       problems.push(`${account} is blind`);
-    else if (dataAgeMs !== null && dataAgeMs > OLD_MS)
-      problems.push(`the data of ${account} is ${duration(dataAgeMs, "en")} old`);
+    else if (dataAgeMs !== null && dataAgeMs > oldMs)
+      problems.push(
+        `the data of ${account} is ${duration(dataAgeMs, "en")} old${holder === undefined ? "" : ": margind stands still, or cannot write its state"}`,
+      );
   }
   for (const { subject, rule } of alerts) if (rule === "undelivered") problems.push(`${subject} cannot deliver`);
   const stuck = undelivered.filter(({ waitingMs }) => waitingMs > STUCK_MS).length;

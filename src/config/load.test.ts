@@ -9,7 +9,7 @@ import { builtinRules } from "../core/rules/builtin.ts";
 import { Secret } from "../lib/secret.ts";
 import { duration, httpUrl, number, secretText } from "../lib/zod.ts";
 import type { Config } from "./config.ts";
-import { ConfigError, loadConfig, stateDirOf } from "./load.ts";
+import { ConfigError, loadConfig, staleAfterOf, stateDirOf } from "./load.ts";
 
 const EXAMPLE = resolve(import.meta.dirname, "../../config.example.yaml");
 const temp = tempFolder();
@@ -337,6 +337,21 @@ test("finds the state without any of the secrets", () => {
   const file = join(folder, "state-only.yaml");
   writeFileSync(file, `stateDir: \${STATE}\naccounts: 5\nrules: { a: { below: 1 } }\n`);
   expect(stateDirOf(file, { STATE: "/var/lib/margind" })).toBe("/var/lib/margind");
+});
+
+test.each([
+  { yaml: "watchdog: { staleAfter: 45s }\n", staleAfterMs: 45_000 },
+  {
+    yaml: `accounts: { a: { apiKey: "\${KEY}" } }\nwatchdog: { staleAfter: 2m, heartbeat: { url: 5 } }\n`,
+    staleAfterMs: 120_000,
+  },
+  { yaml: "watchdog: { staleAfter: 45 }\n", staleAfterMs: 30_000 },
+  { yaml: "stateDir: x\n", staleAfterMs: 30_000 },
+  { yaml: "", staleAfterMs: 30_000 },
+])("knows how old data may be, whatever else is wrong: $yaml", ({ yaml, staleAfterMs }) => {
+  const file = join(folder, "stale-only.yaml");
+  writeFileSync(file, yaml);
+  expect(staleAfterOf(file, {})).toBe(staleAfterMs);
 });
 
 test.each([

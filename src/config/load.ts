@@ -12,7 +12,7 @@ import { isSecretAt, plainWords, tell } from "./issues.ts";
 import { didYouMean } from "./nearest.ts";
 import { createReport, type Report } from "./report.ts";
 import { salvage } from "./salvage.ts";
-import { fileSchema, type NotifierSchemas } from "./schema.ts";
+import { fileSchema, type NotifierSchemas, watchdogDefaults } from "./schema.ts";
 import { isBlock, type Path, readSource, type Source, type Tree } from "./source.ts";
 
 export { ConfigError } from "./error.ts";
@@ -55,6 +55,12 @@ export function stateDirOf(file: string, env: LoadDeps["env"]): string {
   if (!parsed.success) report.add(path, parsed.error.issues[0]?.message ?? "");
   if (!parsed.success || report.hasProblems) throw report.error();
   return resolve(folder, parsed.data);
+}
+
+/** How old data may be, for the same commands: the default where the file says nothing that can be used. */
+export function staleAfterOf(file: string, env: LoadDeps["env"]): number {
+  const source = readSource(readWhole(file), { env, folder: dirname(resolve(file)) });
+  return salvage(source.tree ?? {}).watchdog?.staleAfter ?? watchdogDefaults().staleAfter;
 }
 
 function readWhole(file: string): string {

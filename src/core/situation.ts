@@ -50,12 +50,16 @@ export type ConfigProblem =
 
 /** What can be wrong with margind itself. `disk` and `config-rejected` last until they are over; the others are told once. */
 export type DaemonTrouble =
-  | { readonly kind: "disk"; readonly reason: string | undefined }
+  /** `isShort`: it still takes what is written, into the room that was kept back. */
+  | { readonly kind: "disk"; readonly reason: string | undefined; readonly isShort: boolean }
   | { readonly kind: "config-rejected"; readonly problems: readonly string[] }
   | { readonly kind: "gives-up"; readonly reason: string }
-  | { readonly kind: "state-lost"; readonly movedTo: string | undefined }
+  | { readonly kind: "state-lost"; readonly what: LostState; readonly movedTo: string | undefined }
   | { readonly kind: "restarts"; readonly count: number; readonly sinceMs: number; readonly crash: string | undefined }
   | { readonly kind: "gap"; readonly fromMs: number; readonly toMs: number; readonly why: "down" | "asleep" };
+
+/** The database was damaged, is gone or empty, is not given by the disk, or holds rows that are not what was written. */
+export type LostState = "damaged" | "vanished" | "unreadable" | "rows";
 
 export interface Situation {
   readonly id: AlertId;

@@ -24,6 +24,14 @@ export interface Change {
   readonly snapshot: Snapshot | undefined;
 }
 
+/** The disk behind the store, as far as a daemon looks after it. */
+export interface Disk {
+  /** Why the state is in danger, in words: the reserve is being used, it is only in memory, the disk fails. Undefined while it is not. */
+  trouble(): { readonly kind: "reserve" | "memory" | "failing"; readonly reason: string } | undefined;
+  /** To be called every few seconds: gets back to the disk when it works again, makes the reserve anew when there is room. */
+  mend(): void;
+}
+
 /** Every method throws StoreError when the disk fails it. All are synchronous: SQLite is in-process. */
 export interface Store {
   /** Every alert that is not quiet. */

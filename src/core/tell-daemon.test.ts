@@ -54,16 +54,28 @@ The last error was: RangeError: Invalid array length`,
 It was killed or crashed: look at its log.`,
     ],
     [
-      { kind: "state-lost", movedTo: "margind.db.corrupt-1" },
+      { kind: "state-lost", what: "damaged", movedTo: "margind.db.corrupt-1" },
       "critical",
       `CRITICAL · margind · the stored state was lost
-The database was damaged and was moved to margind.db.corrupt-1. What fires now may be told again, and an alert that was open before may never be resolved here.`,
+The database was damaged. It was moved to margind.db.corrupt-1. What fires now may be told again, and an alert that was open before may never be resolved here.`,
     ],
     [
-      { kind: "disk", reason: "the disk is full" },
+      { kind: "disk", reason: "the disk is full", isShort: false },
       "critical",
       `CRITICAL · margind · the state cannot be written
 The disk is full. Alerts go on from memory: a restart now may repeat some or lose some. Free space or mend the disk.`,
+    ],
+    [
+      { kind: "state-lost", what: "rows", movedTo: undefined },
+      "critical",
+      `CRITICAL · margind · a part of the stored state was lost
+Some rows were not what was written; they were set aside in the database. What fires now may be told again, and an alert that was open before may never be resolved here.`,
+    ],
+    [
+      { kind: "disk", reason: "the disk is full", isShort: true },
+      "critical",
+      `CRITICAL · margind · the disk is full, the reserve is being used
+The disk is full. The state is still stored, in room that was kept back for this, but not for long. Free space now.`,
     ],
     [
       { kind: "config-rejected", problems: ["1", "2", "3", "4", "5", "6", "7"].map((line) => `margind.yaml:${line}`) },
@@ -82,7 +94,12 @@ margind.yaml:5
 });
 
 test("in Chinese nothing stays English", () => {
-  const all = [GAP, LOOP, { kind: "state-lost", movedTo: undefined }, { kind: "disk", reason: "磁盘已满" }] as const;
+  const all = [
+    GAP,
+    LOOP,
+    { kind: "state-lost", what: "rows", movedTo: undefined },
+    { kind: "disk", reason: "磁盘已满", isShort: true },
+  ] as const;
   for (const trouble of all) {
     const text = read(trouble, "critical", "zh-CN").replaceAll(/margind|UTC|RangeError: Invalid array length/g, "");
     expect(text).not.toMatch(/[a-z]{3}/i);
@@ -92,7 +109,7 @@ test("in Chinese nothing stays English", () => {
 test("what lasts is told when it begins, kept among the alerts, and told when it is over", () => {
   let states: States = new Map();
   const look = (reason: string | undefined, nowMs: number) => {
-    const facts = { about: "daemon", trouble: { kind: "disk", reason } } as const;
+    const facts = { about: "daemon", trouble: { kind: "disk", reason, isShort: false } } as const;
     const moved = advanceOwn(idOf("disk"), reason === undefined ? null : "critical", facts, { states, book, nowMs });
     const locale = { timezone: "UTC", language: "en" } as const;
     const told = announce(moved.changes, moved.situations, { book, states, nowMs, locale });

@@ -16,13 +16,14 @@ export function daemonHeadline(
   const words = WORDS[locale.language];
   switch (trouble.kind) {
     case "disk":
-      return kind === "resolved" ? words.diskAgain : words.disk;
+      if (kind === "resolved") return words.diskAgain;
+      return trouble.isShort ? words.diskShort : words.disk;
     case "config-rejected":
       return kind === "resolved" ? words.configAccepted : words.configRejected;
     case "gives-up":
       return words.givesUp;
     case "state-lost":
-      return words.stateLost;
+      return trouble.what === "rows" ? words.rowsLost : words.stateLost;
     case "restarts":
       return words.restarts(trouble.count, format.zonedTime(trouble.sinceMs, nowMs, locale));
     case "gap": {
@@ -38,7 +39,8 @@ export function daemonLines(trouble: DaemonTrouble, kind: TransitionKind, locale
   if (kind === "resolved") return [];
   switch (trouble.kind) {
     case "disk":
-      return trouble.reason === undefined ? [] : [words.diskDo(trouble.reason)];
+      if (trouble.reason === undefined) return [];
+      return [(trouble.isShort ? words.diskShortDo : words.diskDo)(trouble.reason)];
     case "config-rejected": {
       const more = trouble.problems.length - MISTAKES_MAX;
       return [...trouble.problems.slice(0, MISTAKES_MAX), more > 0 ? words.moreMistakes(more) : ""];
@@ -46,7 +48,7 @@ export function daemonLines(trouble: DaemonTrouble, kind: TransitionKind, locale
     case "gives-up":
       return [trouble.reason];
     case "state-lost":
-      return [words.stateLostDo(trouble.movedTo)];
+      return [words.stateLostDo(trouble.what, trouble.movedTo)];
     case "restarts":
       return [words.restartsDo(trouble.crash)];
     case "gap":

@@ -69,7 +69,7 @@ test.each([
   },
   { name: "keys to this machine", schema: httpUrl({ keyed: true }), value: "http://[::1]:80", to: "http://[::1]:80" },
   { name: "an empty secret", schema: secretText(), value: "", to: "expected a secret, found nothing" },
-  { name: "a secret of blanks", schema: secretText(), value: " \n", to: "expected a secret, found only blanks" },
+  { name: "a secret of blanks", schema: secretText(), value: " \n", to: "expected a secret, found nothing" },
 ])("reads $name", ({ schema, value, to }) => {
   expect(outcome(schema, value)).toBe(to);
 });

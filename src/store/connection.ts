@@ -6,7 +6,7 @@ import { type Clock, StoreError } from "../core/ports.ts";
 import { ballastIn } from "./ballast.ts";
 import { openDatabase, reopenDatabase } from "./database.ts";
 import { explain, isFatalForConnection, isFull } from "./errors.ts";
-import { diskFaultOf } from "./folder.ts";
+import { type DiskFault, diskFaultOf } from "./folder.ts";
 import { type Lost, noteLost } from "./lost.ts";
 import { carryBack, type Memory, openMemory } from "./memory.ts";
 import { type Session, sessionOf } from "./sql.ts";
@@ -52,7 +52,11 @@ export interface Connected {
 /** For the holder of the lock. Throws StoreError for what no disk is to blame for: a newer margind's state, a wrong owner. */
 export function connect(stateDir: string, { clock, onDisk }: DiskParts): Connected {
   const ballast = ballastIn(stateDir, onDisk);
-  const says = (error: unknown) => explain(error, stateDir).message;
+  /** What SQLite calls "cannot be opened" may be a disk that is read-only. */
+  const says = (error: unknown) => {
+    const fault = diskFaultOf(error, stateDir);
+    return fault === undefined ? explain(error, stateDir).message : `the state in ${stateDir}: ${FAULT_WORDS[fault]}`;
+  };
   let generation = 0;
   let lost: Lost | undefined;
 
@@ -83,10 +87,11 @@ export function connect(stateDir: string, { clock, onDisk }: DiskParts): Connect
       return { kind: "disk", session: withRoom(open) };
     } catch (error) {
       if (diskFaultOf(error, stateDir) === undefined) throw error;
+      const reason = says(error);
       const memory = openMemory(stateDir);
       lost ??= memory.lost;
-      onDisk(`${says(error)}: everything is kept in memory, and a restart loses it`);
-      return { kind: "memory", session: sessionOf(memory.db), memory, reason: says(error) };
+      onDisk(`${reason}: everything is kept in memory, and a restart loses it`);
+      return { kind: "memory", session: sessionOf(memory.db), memory, reason };
     }
   }
 
@@ -174,6 +179,12 @@ export function connect(stateDir: string, { clock, onDisk }: DiskParts): Connect
   };
   return { connection, lost };
 }
+
+const FAULT_WORDS: Readonly<Record<DiskFault, string>> = {
+  full: "the disk is full",
+  "read-only": "the file system is read-only",
+  failing: "disk I/O error",
+};
 
 /** The journal's room is given back to the disk, where there is enough of it left for that. */
 function emptyJournal({ db }: Session): void {

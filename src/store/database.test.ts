@@ -222,6 +222,13 @@ test.each(["nothing", "an empty file"])("H5: a first start that finds %s has los
   db.close();
 });
 
+test("an empty file is no database yet, for those who do not hold the lock", () => {
+  using folder = tempFolder();
+  writeFileSync(join(folder.path, DATABASE_FILE), "");
+  expect(openForReading(folder.path)).toBeUndefined();
+  expect(() => openBeside(folder.path)).toThrow("there is no database yet");
+});
+
 test("H5: who does not hold the lock begins no database, and takes none for lost", () => {
   using folder = damaged((file) => rmSync(file));
   expect(() => openBeside(folder.path)).toThrow(

@@ -47,7 +47,7 @@ export function openBeside(stateDir: string): DatabaseSync {
 export function openForReading(stateDir: string, readOnly = true): DatabaseSync | undefined {
   return guarded(stateDir, () => {
     const file = join(stateDir, DATABASE_FILE);
-    if (sizeOf(file) === undefined) return undefined;
+    if ((sizeOf(file) ?? 0) === 0) return undefined; // an empty one is one that could not be begun
     return checked(new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS, readOnly }), (db) => {
       if (!readOnly) setPragmas(db);
       checkVersion(db);

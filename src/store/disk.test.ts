@@ -193,7 +193,7 @@ for (const [how, suffixes] of PLACES) {
       if (suffixes.length === 1) closed(disk);
       else crashed(disk, suffixes);
       disk.fill();
-      checkStart(disk, /the disk is full/, () => disk.free());
+      checkStart(disk, /the disk is full$/, () => disk.free());
     },
   );
 
@@ -205,7 +205,7 @@ for (const [how, suffixes] of PLACES) {
       if (suffixes.length === 1) closed(disk);
       else crashed(disk, suffixes);
       disk.setReadOnly(true);
-      checkStart(disk, /cannot be opened|read-only/, () => disk.setReadOnly(false));
+      checkStart(disk, /the file system is read-only$/, () => disk.setReadOnly(false));
     },
   );
 }
@@ -220,7 +220,7 @@ function closed(disk: SmallDisk): void {
 testWith("a disk of its own", "H3: a full disk at the very first start is no reason not to watch", () => {
   using disk = mountDisk("8m");
   disk.fill();
-  checkStart(disk, /the disk is full/, () => disk.free(), true);
+  checkStart(disk, /the disk is full$/, () => disk.free(), true);
 });
 
 testWith(

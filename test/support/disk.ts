@@ -25,6 +25,7 @@ function isMet(need: Need): boolean {
   if (known !== undefined) return known;
   const [command, ...args] = TRIALS[need];
   const isThere = spawnSync(command, args, { stdio: "ignore" }).status === 0;
+  if (!isThere) console.warn(`Tests of real faults are skipped: ${HINTS[need]}.`);
   found.set(need, isThere);
   return isThere;
 }

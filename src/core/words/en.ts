@@ -1,6 +1,7 @@
 // English. The shape of this object is what every language must fill: see zh.ts.
 import { type Failure, OWN_ACCOUNT, type Severity, type Source, type Subject } from "../ports.ts";
 import type { FieldName } from "../rules/fields.ts";
+import type { LostState } from "../situation.ts";
 
 const SEVERITY: Readonly<Record<Severity, string>> = { info: "info", warning: "warning", critical: "critical" };
 
@@ -48,6 +49,13 @@ const BY_HAND: Readonly<Partial<Record<Failure["code"], string>>> = {
   bad_signature: "put the secret that belongs to the key into the config",
   clock_skew: "set the machine's clock (NTP)",
   unreachable: "check this machine's network and DNS",
+};
+
+const LOST: Readonly<Record<LostState, string>> = {
+  damaged: "The database was damaged.",
+  vanished: "The database is gone or empty.",
+  unreadable: "The disk does not give the database.",
+  rows: "Some rows were not what was written; they were set aside in the database.",
 };
 
 export const en = {
@@ -165,6 +173,7 @@ export const en = {
     `${count === 1 ? "1 message waits" : `${count} messages wait`} since ${since}; kept, and sent when it works again.`,
   nothingWaits: "Nothing waits for it yet, but the next alert would not get through.",
   disk: "the state cannot be written",
+  diskShort: "the disk is full, the reserve is being used",
   diskAgain: "the state can be written again",
   diskDo: (reason: string) =>
     `${capital(reason)}. Alerts go on from memory: a restart now may repeat some or lose some. Free space or mend the disk.`,
@@ -172,11 +181,12 @@ export const en = {
   configAccepted: "the configuration in force is good again",
   moreMistakes: (count: number) => `… and ${count} more: margind check lists them all.`,
   givesUp: "stops, and watches no more",
+  diskShortDo: (reason: string) =>
+    `${capital(reason)}. The state is still stored, in room that was kept back for this, but not for long. Free space now.`,
   stateLost: "the stored state was lost",
-  stateLostDo: (movedTo: string | undefined) =>
-    `${
-      movedTo === undefined ? "The database is gone or empty." : `The database was damaged and was moved to ${movedTo}.`
-    } What fires now may be told again, and an alert that was open before may never be resolved here.`,
+  rowsLost: "a part of the stored state was lost",
+  stateLostDo: (what: LostState, movedTo: string | undefined) =>
+    `${LOST[what]}${movedTo === undefined ? "" : ` It was moved to ${movedTo}.`} What fires now may be told again, and an alert that was open before may never be resolved here.`,
   restarts: (count: number, time: string) =>
     `started ${count} times since ${time}, each time after an end that was not clean`,
   restartsDo: (crash: string | undefined) =>

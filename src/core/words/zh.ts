@@ -1,6 +1,7 @@
 // Simplified Chinese. Terms as Binance's own Chinese pages use them: 全仓, 逐仓, 风险率, 强平, 追加保证金.
 import { type Failure, OWN_ACCOUNT, type Severity, type Subject } from "../ports.ts";
 import type { FieldName } from "../rules/fields.ts";
+import type { LostState } from "../situation.ts";
 import type { Words } from "./en.ts";
 
 const SEVERITY: Readonly<Record<Severity, string>> = { info: "提示", warning: "警告", critical: "严重" };
@@ -49,6 +50,13 @@ const BY_HAND: Readonly<Partial<Record<Failure["code"], string>>> = {
   bad_signature: "在配置中填入与此密钥对应的私钥",
   clock_skew: "校准本机时钟（NTP）",
   unreachable: "检查本机网络与 DNS",
+};
+
+const LOST: Readonly<Record<LostState, string>> = {
+  damaged: "数据库已损坏。",
+  vanished: "数据库不见了或为空。",
+  unreadable: "磁盘无法读出数据库。",
+  rows: "部分记录与写入时不符，已在数据库中另存。",
 };
 
 export const zh: Words = {
@@ -157,6 +165,8 @@ export const zh: Words = {
   waiting: (count, since) => `自 ${since} 起有 ${count} 条消息等待；已保存，恢复后即发送。`,
   nothingWaits: "目前没有等待的消息，但下一条告警将无法送达。",
   disk: "状态无法写入",
+  diskShort: "磁盘已满，正在使用预留空间",
+  diskShortDo: (reason) => `${reason}。状态仍写入为此预留的空间，但维持不了多久。请立即释放空间。`,
   diskAgain: "状态恢复写入",
   diskDo: (reason) => `${reason}。告警继续在内存中运行：此时重启可能重复或丢失部分告警。请释放空间或修复磁盘。`,
   configRejected: "新配置被拒绝，旧配置继续生效",
@@ -164,8 +174,9 @@ export const zh: Words = {
   moreMistakes: (count) => `……另有 ${count} 处：margind check 会全部列出。`,
   givesUp: "停止运行，不再监视",
   stateLost: "保存的状态已丢失",
-  stateLostDo: (movedTo) =>
-    `${movedTo === undefined ? "数据库不见了或为空。" : `数据库已损坏，已移至 ${movedTo}。`}正在告警的可能会再次通知，此前未结束的告警可能不会在此解除。`,
+  rowsLost: "部分保存的状态已丢失",
+  stateLostDo: (what, movedTo) =>
+    `${LOST[what]}${movedTo === undefined ? "" : `已移至 ${movedTo}。`}正在告警的可能会再次通知，此前未结束的告警可能不会在此解除。`,
   restarts: (count, time) => `自 ${time} 起启动了 ${count} 次，每次都是非正常结束之后`,
   restartsDo: (crash) => (crash === undefined ? "进程被杀死或崩溃：请查看日志。" : `最后的错误：${crash}`),
   gap: (from, to, lasted) => `${from} 至 ${to} 无人监视（${lasted}）`,

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type Bench, type Check, expect, indent } from "../harness.ts";
 import { run } from "../programs.ts";
 
-const COMMANDS = ["run", "check", "demo", "simulate", "test-notify", "status", "schema"];
+const COMMANDS = ["run", "check", "doctor", "demo", "simulate", "test-notify", "status", "schema"];
 
 /** What config.example.yaml takes from the environment; an address of this machine that nobody listens on. */
 const EXAMPLE_ENV = {
