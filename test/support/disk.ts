@@ -1,5 +1,6 @@
 // Real faults for tests: a small disk that can be full or read-only, and programs run under strace with failing or deadly system
-// calls. Both need more than a plain user's machine gives; where it is missing the test is skipped and says why, but never in CI.
+// calls. Both need more than a plain user's machine gives; where it is missing the test is skipped and says why; .ci/run
+// installs what they need and sets REAL_FAULTS=required, and then none may be skipped.
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
@@ -30,10 +31,10 @@ function isMet(need: Need): boolean {
   return isThere;
 }
 
-/** A test that needs it. Without it: skipped with the reason; in CI it fails. */
+/** A test that needs it. Without it: skipped with the reason, or failed where it is required. */
 export function testWith(need: Need, name: string, run: () => void | Promise<void>, timeoutMs = 30_000): void {
   test(name, { timeout: timeoutMs }, async (context) => {
-    if (!isMet(need) && process.env["CI"] === undefined) context.skip(HINTS[need]);
+    if (!isMet(need) && process.env["REAL_FAULTS"] !== "required") context.skip(HINTS[need]);
     await run();
   });
 }
