@@ -12,6 +12,7 @@ import { createPulse } from "./heartbeat.ts";
 import type { Log } from "./lib/log.ts";
 import { beginLife, configVerdict, endLife, troubleNotice } from "./life.ts";
 import { createNotifier } from "./notify/index.ts";
+import { isSameHttp, ReloadError, refuseOnDisk, reloadError } from "./reload.ts";
 import { startSchedule } from "./schedule.ts";
 import { banOf, barsOf, instanceOf } from "./store/facts.ts";
 import { makeStateDir } from "./store/folder.ts";
@@ -53,14 +54,8 @@ export interface Daemon {
   noteCrash(text: string): void;
 }
 
-/** A good configuration that cannot be put in force without a restart, or not now. */
-export class ReloadError extends Error {
-  override readonly name = "ReloadError";
-}
-
 /** Beside the spacing itself: what a first request, on a fresh connection, may be early or late by (see binance/pace.ts). */
 const SPACING_GUARD_MS = 25;
-
 /** A reload waits no longer than this to hear what a key may do. */
 const KEY_CHECK_MAX_MS = 10_000;
 
@@ -68,36 +63,50 @@ const KEY_CHECK_MAX_MS = 10_000;
 export async function startDaemon(config: Config, world: World): Promise<Daemon> {
   await using stack = new AsyncDisposableStack();
   const { clock, log, startedMonoMs } = world;
-  const { store, disk, lost, told } = openState(config.stateDir, world, stack);
+  const { store, opened, lost } = openState(config.stateDir, world, stack);
   const life = beginLife(store, clock.wallMs(), config.watchdog.staleAfterMs);
   if (life.delayMs > 0)
     log.warn({ delayMs: life.delayMs }, "restarted again and again: the watch begins a little later");
   await clock.sleep(life.delayMs);
 
   const refused = Promise.withResolvers<Refusal>();
-  const open = (wanted: Config, quietUntilMs: number, isAfterCrash = false) =>
-    openWatch(wanted, { ...world, store, disk, quietUntilMs, isAfterCrash, refuse: refused.resolve });
+  let isLossTold = false;
+  const disk: Disk = {
+    trouble: opened.trouble,
+    mend() {
+      opened.mend();
+      if (!isLossTold || watch.running.ledger.storeTrouble() !== undefined) return;
+      opened.told(); // only now it is sure that people will hear of it
+      isLossTold = false;
+    },
+  };
+  const shared = { ...world, store, disk, refuse: refused.resolve };
+  const open = (wanted: Config, quietUntilMs: number) =>
+    openWatch(wanted, { ...shared, quietUntilMs, isAfterCrash: false, mayGiveUp: false });
   let current = config;
   // The run before this one may have sent a request just before it died.
-  let watch = await open(config, life.isRestart ? startedMonoMs + quietMs(config) : 0, life.isAfterCrash);
+  const quietUntilMs = life.isRestart ? startedMonoMs + quietMs(config) : 0;
+  let watch = await openWatch(config, { ...shared, quietUntilMs, isAfterCrash: life.isAfterCrash, mayGiveUp: true });
   stack.defer(() => watch.close());
   let http = await openHttp(config.http, () => watch.running.trouble(), log);
   stack.defer(() => http?.close());
   for (const trouble of [...lost, ...life.troubles]) {
     watch.running.tell(troubleNotice(trouble, clock.wallMs(), watch.running.book));
   }
-  if (watch.running.ledger.storeTrouble() === undefined) told();
+  isLossTold = lost.length > 0;
+  life.told();
   watch.running.tell(configVerdict(watch.running, [], clock.wallMs()));
 
   /** The new watch, or the old one again when the new one cannot be opened after all. */
   const replace = async (next: Config): Promise<void> => {
+    refuseOnDisk(watch.running);
     await watch.close();
     const quietUntilMs = clock.monoMs() + Math.max(quietMs(current), quietMs(next));
     try {
       watch = await open(next, quietUntilMs);
     } catch (error) {
       watch = await open(current, quietUntilMs);
-      throw error;
+      throw reloadError(error);
     }
     if (!isSameHttp(current.http, next.http)) {
       await http?.close();
@@ -122,20 +131,16 @@ export async function startDaemon(config: Config, world: World): Promise<Daemon>
       return turn;
     },
     rejected: (problems) => watch.running.tell(configVerdict(watch.running, problems, clock.wallMs())),
-    noteCrash: (text) => endLife(store, text),
+    noteCrash: (text) => endLife(store, text, clock.wallMs()),
     async stop() {
       await lastReload;
-      endLife(store, null);
+      endLife(store, null, clock.wallMs());
       await owned.disposeAsync();
     },
   };
 }
 
 const quietMs = ({ exchange }: Config): number => exchange.minSpacingMs + SPACING_GUARD_MS;
-
-function isSameHttp(a: Config["http"], b: Config["http"]): boolean {
-  return a?.host === b?.host && a?.port === b?.port && a?.token?.reveal() === b?.token?.reveal();
-}
 
 // ---------------------------------------------------------------- what a reload replaces
 
@@ -152,11 +157,12 @@ interface Inherited extends World {
   /** Monotonic time before which no request may leave. */
   readonly quietUntilMs: number;
   readonly isAfterCrash: boolean;
+  readonly mayGiveUp: boolean;
   refuse(refusal: Refusal): void;
 }
 
 async function openWatch(config: Config, world: Inherited): Promise<OpenWatch> {
-  const { store, disk, quietUntilMs, isAfterCrash, refuse } = world;
+  const { store, quietUntilMs, refuse } = world;
   await using stack = new AsyncDisposableStack();
   const { timezone, language, watchdog } = config;
   const instance = instanceOf(store);
@@ -179,11 +185,8 @@ async function openWatch(config: Config, world: Inherited): Promise<OpenWatch> {
   const pulse = watchdog.heartbeat === undefined ? undefined : createPulse(watchdog.heartbeat, world.log);
   const running = startRunning(settings, {
     ...world,
-    store,
-    disk,
     instance,
     notifiers,
-    isAfterCrash,
     exchange,
     key,
     checks: async () => (await import("./cli/doctor/start.ts")).startChecks(config), // nothing that a first poll should wait for
@@ -207,8 +210,7 @@ async function checkReload(current: Config, next: Config, watch: OpenWatch, worl
   const { running, exchanges } = watch;
   if (next.stateDir !== current.stateDir)
     throw new ReloadError("stateDir cannot change while margind runs: restart it for that");
-  const disk = running.ledger.storeTrouble();
-  if (disk !== undefined) throw new ReloadError(`nothing can be changed while the state cannot be written (${disk})`);
+  refuseOnDisk(running);
   await using stack = new AsyncDisposableStack();
   try {
     openNotifiers(next, world, instanceOf(store), stack);
@@ -221,8 +223,7 @@ async function checkReload(current: Config, next: Config, watch: OpenWatch, worl
       if (account.requireReadOnlyKey) await checkKey(account.name, reader);
     }
   } catch (error) {
-    if (error instanceof ReloadError) throw error;
-    throw new ReloadError(error instanceof Error ? error.message : String(error), { cause: error });
+    throw reloadError(error);
   }
 }
 
@@ -281,7 +282,7 @@ function openState(stateDir: string, { clock, log, pid }: World, stack: AsyncDis
     opened.lost === undefined
       ? []
       : [{ kind: "state-lost", what: opened.lost.kind, movedTo: opened.lost.movedTo } as const];
-  return { store, disk: opened, lost, told: opened.told };
+  return { store, opened, lost };
 }
 
 /** A taken port is told and no reason not to watch. */

@@ -114,10 +114,16 @@ export interface Notes {
   owes(key: string): boolean;
 }
 
+interface Debt {
+  /** Rows that the late one stands for: the store still holds them as undelivered. */
+  readonly covers: readonly string[];
+  note(): void;
+}
+
 /** @param stopping ends the attempts to make up for notes that the disk did not take. */
 export function openNotes({ store, clock, log }: AttemptParts, stopping: AbortSignal): Notes {
   /** What the disk did not take yet and must, by the row's key: else what was accepted would be sent again after a restart. */
-  const owed = new Map<string, () => void>();
+  const owed = new Map<string, Debt>();
   let isRetrying = false;
 
   const write = (item: Waiting, settlement: Settlement): void => {
@@ -125,8 +131,10 @@ export function openNotes({ store, clock, log }: AttemptParts, stopping: AbortSi
     item.covers = [];
     store.settle(item.row.key, settlement);
   };
+  const owe = (item: Waiting, settlement: Settlement): void =>
+    void owed.set(item.row.key, { covers: item.covers, note: () => write(item, settlement) });
   const catchUp = (): void => {
-    for (const [key, note] of owed) {
+    for (const [key, { note }] of owed) {
       note();
       owed.delete(key);
     }
@@ -148,16 +156,16 @@ export function openNotes({ store, clock, log }: AttemptParts, stopping: AbortSi
   };
 
   return {
-    owes: (key) => owed.has(key),
+    owes: (key) => owed.has(key) || [...owed.values()].some(({ covers }) => covers.includes(key)),
     delivered(item, receipt) {
       const settled = isDigest(item.row) ? { ...receipt, [SHARED]: "true" } : receipt;
       const atMs = clock.wallMs();
-      owed.set(item.row.key, () => write(item, { kind: "delivered", atMs, receipt: settled }));
+      owe(item, { kind: "delivered", atMs, receipt: settled });
       keep(catchUp);
     },
     failed(item, { kind, message }) {
       const settlement = { kind: "failed", error: message, isAmbiguous: item.isAmbiguous } as const;
-      if (kind === "ambiguous") owed.set(item.row.key, () => write(item, settlement));
+      if (kind === "ambiguous") owe(item, settlement);
       keep(() => {
         catchUp();
         if (kind !== "ambiguous") write(item, settlement);

@@ -373,7 +373,7 @@ describe("H3: a disk that is full meanwhile", () => {
     desk.first.outcome = fail("ambiguous");
     await desk.clock.advance(TRY_AGAIN);
     const words = lastTry(desk.first);
-    expect(rows.every(({ key }) => desk.deliveries.isWaiting(key))).toBe(true); // so the ledger stores them when it can
+    expect(rows.every(({ key }) => desk.deliveries.stillWaiting()(key))).toBe(true); // so the ledger stores them when it can
     desk.store.failure = undefined;
     commit(desk.store, ...rows);
     await desk.clock.advance(2 * TRY_AGAIN);

@@ -47,7 +47,7 @@ function open({
     notifiers,
     log: silentLog,
     isWatched: () => true,
-    isWaiting: () => true,
+    stillWaiting: () => () => true,
   });
   for (const source of sources) {
     ledger.setHealth("main", startHealth(source, clock.monoMs(), ledger.snapshot("main")?.okAtMs[source] ?? null));

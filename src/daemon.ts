@@ -49,6 +49,8 @@ export interface Ports {
   readonly schedule: StartSchedule;
   /** The dead man's switch, where there is one. */
   readonly pulse: Pulse | undefined;
+  /** False after a reload: then a watch that was good goes on, whatever is refused now. True unless given. */
+  readonly mayGiveUp?: boolean;
   /** The run before this one was cut off, and may have died while it was sending something. */
   readonly isAfterCrash?: boolean;
   /** Time between two rounds of housekeeping; a second unless given. */
@@ -93,26 +95,32 @@ export function startRunning(settings: Settings, ports: Ports): Running {
   const stopping = new AbortController();
   const book = rulebook(settings, notifiers, log);
   const isWatched = (account: string, about: Subject | "isolated") => isWatchedSubject(accounts, account, about);
-  const isWaiting = (key: string) => deliveries.isWaiting(key);
-  const ledger = openLedger({ store, instance, notifiers, log, isWatched, isWaiting });
+  const stillWaiting = () => deliveries.stillWaiting();
+  const ledger = openLedger({ store, instance, notifiers, log, isWatched, stillWaiting });
   const deliveries = startDelivery({ ...ports, locale });
-  deliveries.add(leftovers(store, notifiers, log), ports.isAfterCrash ?? false);
+  const left = leftovers(store, notifiers, log);
+  deliveries.add(left.rows, ports.isAfterCrash ?? false);
 
   const muted = () => mutedBy(deliveries);
+  const tellOf = (moved: Advance) => tell([moved], { deliveries, ledger, book, locale, clock });
   const shared = { ledger, book, clock, locale, deliver: deliveries.add, muted };
   const watches = accounts.map((account) => {
     const indebted = (ledger.snapshot(account.name)?.known ?? []).map(({ subject }) => subject);
     return watchOf(account, ports.exchange(account, indebted), shared, log);
   });
   deliveries.add(sayOrphans(accounts, ledger, book, clock.wallMs(), locale));
+  if (left.undelivered.length > 0) {
+    const trouble = { kind: "undelivered", titles: left.undelivered } as const;
+    tellOf(troubleNotice(trouble, clock.wallMs(), book));
+  }
 
   const refused = Promise.withResolvers<Refusal>();
   const giveUp = (reason: string | undefined, isConfig = false) => {
     if (reason === undefined) return;
+    if (ports.mayGiveUp === false) return log.error({}, `${reason} margind goes on.`);
     if (isConfig) tellOf(troubleNotice({ kind: "gives-up", reason }, clock.wallMs(), book)); // of the others they know already
     refused.resolve({ reason, isConfig });
   };
-  const tellOf = (moved: Advance) => tell([moved], { deliveries, ledger, book, locale, clock });
   const schedules = watches.map(({ account, parts, note }) =>
     ports.schedule({
       name: account.name,

@@ -13,6 +13,7 @@ import {
 import { START_WALL_MS } from "../test/support/clock.ts";
 import { critical, keyOf, resolved } from "../test/support/messages.ts";
 import type { Delivery, NewRow, Receipt } from "./core/ports.ts";
+import { mutedBy } from "./deliver.ts";
 
 const S = 1000;
 const MIN = 60 * S;
@@ -170,7 +171,7 @@ test.each([
   enqueue(desk, rowOf("bad", { incidents: ["i"], message: bad }), rowOf("critical", { incidents: ["j"] }));
   await desk.clock.advance(10 * MIN);
   expect(keys(desk.first).slice(0, tries + 1)).toEqual(named(...Array(tries).fill("bad"), "critical"));
-  expect(desk.deliveries.isWaiting(keyOf("bad"))).toBe(true);
+  expect(desk.deliveries.stillWaiting()(keyOf("bad"))).toBe(true);
 });
 
 test("a channel in trouble is named: at once when it refuses, after two minutes when nothing gets through", async () => {
@@ -192,6 +193,37 @@ test("a channel in trouble is named: at once when it refuses, after two minutes 
   outcomes(accept, accept);
   await desk.clock.advance(10 * MIN);
   expect(troubles()).toEqual([]);
+});
+
+test("a notifier one of whose recipients works is in trouble, and goes on reminding", async () => {
+  const desk = open({ channels: { mail: ["bad@x.com", "good@x.com"] } });
+  desk.first.outcome = (delivery) => (delivery.recipient === "bad@x.com" ? fail("refused")() : accept(delivery));
+  const to = (recipient: string) => rowOf(recipient, { notifier: "mail", recipient });
+  enqueue(desk, to("bad@x.com"), to("good@x.com"));
+  await desk.clock.settle();
+  expect(desk.deliveries.troubles()).toMatchObject([{ notifier: "mail", isRefused: true, isWhole: false }]);
+  expect([...mutedBy(desk.deliveries)]).toEqual([]);
+  desk.first.outcome = fail("refused");
+  enqueue(desk, { ...to("good@x.com"), key: keyOf("another") });
+  await desk.clock.advance(S);
+  expect([...mutedBy(desk.deliveries)]).toEqual(["mail"]);
+});
+
+test("a late message that was accepted is not sent again while the disk cannot take its outcome", async () => {
+  const desk = open();
+  desk.first.outcome = fail("not_sent");
+  enqueue(desk, rowOf("a"), rowOf("b"));
+  await desk.clock.advance(10 * MIN);
+  desk.store.failure = "the disk is full";
+  desk.first.outcome = accept;
+  await desk.clock.advance(MIN);
+  desk.deliveries.add(desk.store.pending(0)); // as when another process wrote
+  await desk.clock.advance(MIN);
+  expect(desk.first.accepted).toHaveLength(1);
+  desk.store.failure = undefined;
+  await desk.clock.advance(MIN);
+  expect(desk.store.pending(0)).toEqual([]);
+  expect(desk.first.accepted).toHaveLength(1);
 });
 
 test("a check that finds the channel mended sends what waits at once", async () => {

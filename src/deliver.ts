@@ -7,7 +7,8 @@ import type { Locale } from "./core/format.ts";
 import type { Clock, Notifier, NotifyError, OutboxRow } from "./core/ports.ts";
 import type { Store } from "./core/store.ts";
 import type { Log } from "./lib/log.ts";
-import { startWorker } from "./worker.ts";
+import type { Waiting } from "./waiting.ts";
+import { startWorker, type WorkerTrouble } from "./worker.ts";
 
 export interface DeliveryParts {
   readonly notifiers: readonly Notifier[];
@@ -29,8 +30,8 @@ export interface Deliveries {
   add(rows: readonly OutboxRow[], mayBeOut?: boolean): void;
   /** Undelivered rows: how many, and since when the oldest waits (wall ms). */
   backlog(): { readonly count: number; readonly oldestAtMs: number | undefined };
-  /** Is this row still undelivered here, by itself or in a late one that the store does not hold yet? */
-  isWaiting(key: string): boolean;
+  /** Tells, as of now, whether a row is undelivered here, by itself or in a late one that the store does not hold yet. */
+  stillWaiting(): (key: string) => boolean;
   /** Channels that refuse, or have held a message for over two minutes; one entry for each notifier. */
   troubles(): readonly ChannelTrouble[];
   /** The notifier was seen to work since the start, and nothing old waits for it. */
@@ -43,10 +44,16 @@ export interface Deliveries {
   stop(graceMs: number): Promise<void>;
 }
 
-/** Notifiers that need no reminders now: what waits for them tells it already, and a hundred more would only flood them later. */
+/**
+ * Notifiers that need no reminders now: what waits for them tells it already, and a hundred more would only flood them later. One of
+ * whose recipients some work goes on reminding them.
+ */
 export function mutedBy(deliveries: Pick<Deliveries, "troubles">): ReadonlySet<string> {
-  return new Set(deliveries.troubles().map(({ notifier }) => notifier));
+  return new Set(deliveries.troubles().flatMap(({ notifier, isWhole }) => (isWhole ? [notifier] : [])));
 }
+
+const keysOf = (items: readonly Waiting[]): Set<string> =>
+  new Set(items.flatMap(({ row, covers }) => [row.key, ...covers]));
 
 /** Something of its recipient failed and was noted, so the channel took nothing, and this one was hardly on its way. */
 function isFailing({ notifier, recipient }: OutboxRow, rows: readonly OutboxRow[]): boolean {
@@ -65,12 +72,13 @@ export function startDelivery(parts: DeliveryParts): Deliveries {
   const workers = parts.notifiers.flatMap((notifier) =>
     notifier.recipients.map((recipient) => startWorker(notifier, recipient, shared)),
   );
-  const isWaiting = (key: string) => waiting().some(({ row, covers }) => row.key === key || covers.includes(key));
   const waiting = () => workers.flatMap((worker) => worker.waiting());
   return {
     add(rows, mayBeOut = false) {
+      const known = keysOf(waiting());
       for (const row of rows) {
-        if (isWaiting(row.key) || notes.owes(row.key)) continue;
+        if (known.has(row.key) || notes.owes(row.key)) continue;
+        known.add(row.key);
         const worker = workers.find((each) => each.takes(row));
         if (worker === undefined)
           parts.log.warn(
@@ -84,14 +92,20 @@ export function startDelivery(parts: DeliveryParts): Deliveries {
       const since = waiting().map(({ row }) => row.enqueuedAtMs);
       return { count: since.length, oldestAtMs: since.length === 0 ? undefined : Math.min(...since) };
     },
-    isWaiting,
+    stillWaiting() {
+      const keys = keysOf(waiting());
+      return (key) => keys.has(key);
+    },
     isClear: (notifier) => workers.every((worker) => worker.notifier !== notifier || worker.isClear()),
     troubles() {
-      const found = new Map<string, ChannelTrouble>();
-      for (const trouble of workers.flatMap((worker) => worker.trouble() ?? [])) {
-        if (found.get(trouble.notifier)?.isRefused !== true) found.set(trouble.notifier, trouble);
+      const found = new Map<string, WorkerTrouble>();
+      const working = new Set<string>();
+      for (const worker of workers) {
+        const trouble = worker.trouble();
+        if (trouble === undefined) working.add(worker.notifier);
+        else if (found.get(trouble.notifier)?.isRefused !== true) found.set(trouble.notifier, trouble);
       }
-      return [...found.values()];
+      return [...found.values()].map((trouble) => ({ ...trouble, isWhole: !working.has(trouble.notifier) }));
     },
     note(notifier, refusal) {
       for (const worker of workers) if (worker.notifier === notifier) worker.note(refusal);

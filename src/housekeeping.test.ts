@@ -21,7 +21,7 @@ function open(language: "en" | "zh-CN" = "en") {
     notifiers: channels,
     log: silentLog,
     isWatched: () => true,
-    isWaiting: () => true,
+    stillWaiting: () => () => true,
   });
   const told: OutboxRow[] = [];
   let troubles: readonly ChannelTrouble[] = [];
@@ -47,6 +47,7 @@ function open(language: "en" | "zh-CN" = "en") {
 const refused = (over: Partial<ChannelTrouble> = {}): ChannelTrouble => ({
   notifier: "desk",
   isRefused: true,
+  isWhole: true,
   reason: REASON,
   waiting: 3,
   oldestAtMs: Date.parse("2020-03-12T22:58:00Z"),
@@ -123,7 +124,7 @@ function keep() {
     notifiers: [desk],
     log: silentLog,
     isWatched: () => true,
-    isWaiting: () => true,
+    stillWaiting: () => () => true,
   });
   const told: string[] = [];
   let ticks = 0;

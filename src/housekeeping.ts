@@ -9,7 +9,7 @@ import { type CycleParts, pass } from "./cycle.ts";
 import { type Deliveries, mutedBy } from "./deliver.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Log } from "./lib/log.ts";
-import { gapNotice } from "./life.ts";
+import { gapNotice, noteAlive } from "./life.ts";
 
 export interface HousekeepingParts {
   readonly accounts: readonly CycleParts[];
@@ -31,6 +31,7 @@ export interface HousekeepingParts {
 /** How much later than due a round may be before the event loop is said to have stood still. */
 const STALL_MS = 5000;
 const RETRY_EVERY_MS = 10_000;
+const ALIVE_EVERY_MS = 60_000;
 const PRUNE_EVERY_MS = 3_600_000;
 const KEEP_DELIVERED_MS = 14 * 86_400_000;
 
@@ -39,8 +40,10 @@ export async function keepHouse(parts: HousekeepingParts, signal: AbortSignal): 
   const { accounts, clock, log, tickMs, onTick } = parts;
   const adopt = adopter(parts);
   const prune = pruner(parts);
+  const live = every(ALIVE_EVERY_MS, clock, () => noteAlive(parts.store, clock.wallMs()));
   const watchTime = timeWatcher(parts);
   const watchDisk = diskWatcher(parts);
+  let isTold = false;
   for (;;) {
     await clock.sleep(tickMs, signal);
     onTick();
@@ -51,9 +54,12 @@ export async function keepHouse(parts: HousekeepingParts, signal: AbortSignal): 
     try {
       adopt();
       prune();
+      live();
+      isTold = false;
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
-      log.warn({ error }, "the state cannot be read or pruned now");
+      if (!isTold) log.warn({ error }, "the state cannot be read or pruned now");
+      isTold = true;
     }
   }
 }
@@ -92,13 +98,12 @@ export function watchChannels(parts: Telling): void {
 /** A disk that takes nothing is told from memory, and so is that it works again. */
 function diskWatcher(parts: HousekeepingParts): () => void {
   const { ledger, disk, book, clock } = parts;
-  let retryMs = Number.NEGATIVE_INFINITY;
+  const mend = every(RETRY_EVERY_MS, clock, () => {
+    disk?.mend();
+    ledger.retry();
+  });
   return () => {
-    if (clock.monoMs() >= retryMs) {
-      retryMs = clock.monoMs() + RETRY_EVERY_MS;
-      disk?.mend();
-      ledger.retry();
-    }
+    mend();
     const found = disk?.trouble();
     const reason = found?.reason ?? ledger.storeTrouble();
     const isShort = found?.kind === "reserve" && ledger.storeTrouble() === undefined;
@@ -122,17 +127,19 @@ function timeWatcher(parts: HousekeepingParts): () => void {
     const lateMs = monoMs - lastMonoMs - tickMs;
     if (lateMs > STALL_MS) log.warn({ lateMs: Math.round(lateMs) }, "the event loop stood still");
     if (wallMs - lastWallMs - tickMs > book.maxGapMs) {
-      for (const account of parts.accounts) forgive(account, Math.max(0, lateMs));
+      for (const account of parts.accounts) forgive(account, Math.max(0, lateMs), monoMs);
       tell([gapNotice(lastWallMs, wallMs, "asleep", book)], parts);
     }
     [lastMonoMs, lastWallMs] = [monoMs, wallMs];
   };
 }
 
-function forgive({ exchange, sources, ledger }: CycleParts, ms: number): void {
+function forgive({ exchange, sources, ledger }: CycleParts, ms: number, nowMonoMs: number): void {
   for (const source of sources) {
     const health = ledger.health(exchange.account, source);
-    if (health !== undefined) ledger.setHealth(exchange.account, { ...health, okMonoMs: health.okMonoMs + ms });
+    if (health === undefined) continue;
+    const okMonoMs = Math.min(health.okMonoMs + ms, nowMonoMs); // an answer may have been taken since
+    ledger.setHealth(exchange.account, { ...health, okMonoMs });
   }
 }
 
@@ -147,10 +154,15 @@ function adopter({ store, deliveries }: HousekeepingParts): () => void {
 }
 
 function pruner({ store, ledger, clock }: HousekeepingParts): () => void {
+  return every(PRUNE_EVERY_MS, clock, () => store.prune(clock.wallMs() - KEEP_DELIVERED_MS, ledger.neededKeys()));
+}
+
+/** Does the work at the first call, and then as often as the time has passed. */
+function every(ms: number, clock: Clock, work: () => void): () => void {
   let dueMs = Number.NEGATIVE_INFINITY;
   return () => {
     if (clock.monoMs() < dueMs) return;
-    dueMs = clock.monoMs() + PRUNE_EVERY_MS;
-    store.prune(clock.wallMs() - KEEP_DELIVERED_MS, ledger.neededKeys());
+    dueMs = clock.monoMs() + ms;
+    work();
   };
 }

@@ -21,7 +21,7 @@ function open(store: MemoryStore = createMemoryStore(), over: Partial<LedgerPart
     notifiers: [MAIL],
     log,
     isWatched: () => true,
-    isWaiting: () => true,
+    stillWaiting: () => () => true,
     ...over,
   });
   return { store, ledger, logged };

@@ -36,11 +36,11 @@ export interface LedgerParts {
   readonly log: Log;
   /** Does the config cover this subject, or a kind of them, of this account? */
   isWatched(account: string, about: Subject | "isolated"): boolean;
-  /** Is the row with this key still undelivered? */
-  isWaiting(key: string): boolean;
+  /** Tells, as of now, whether the row with a key is undelivered. */
+  stillWaiting(): (key: string) => boolean;
 }
 
-export function openLedger({ store, instance, notifiers, log, isWatched, isWaiting }: LedgerParts): Ledger {
+export function openLedger({ store, instance, notifiers, log, isWatched, stillWaiting }: LedgerParts): Ledger {
   const states = new Map<string, Map<string, AlertState>>();
   const health = new Map<string, SourceHealth>();
   const snapshots = new Map(stillWatched(store, isWatched).map((snapshot) => [snapshot.account, snapshot]));
@@ -70,6 +70,7 @@ export function openLedger({ store, instance, notifiers, log, isWatched, isWaiti
 
   const save = (alerts: readonly AlertChange[], rows: readonly NewRow[], snapshot: Snapshot | undefined) => {
     const all = [...unsaved.values(), ...alerts];
+    const isWaiting = volatile.length === 0 ? () => false : stillWaiting();
     const kept = volatile.filter(({ key }) => isWaiting(key));
     try {
       const underWay = new Set(kept.map(({ key }) => key));
@@ -126,7 +127,7 @@ function stillWatched(store: Store, isWatched: LedgerParts["isWatched"]): readon
   return store.snapshots().flatMap((snapshot) => {
     const { account, okAtMs } = snapshot;
     if (!isWatched(account, "feed")) {
-      store.forget(account);
+      forget(store, account);
       return [];
     }
     const known = snapshot.known.filter(({ subject }) => isWatched(account, subject));
@@ -134,6 +135,15 @@ function stillWatched(store: Store, isWatched: LedgerParts["isWatched"]): readon
     const isolated = isWatched(account, "isolated") ? okAtMs.isolated : null;
     return [{ ...snapshot, known, okAtMs: { cross, isolated } }];
   });
+}
+
+/** A disk that fails keeps it until the next start: it is only in the way of nobody. */
+function forget(store: Store, account: string): void {
+  try {
+    store.forget(account);
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+  }
 }
 
 function listStates(states: States): AlertChange[] {

@@ -4,7 +4,7 @@ import { createMemoryStore } from "../test/support/memory-store.ts";
 import { critical, keyOf } from "../test/support/messages.ts";
 import type { NewRow } from "./core/ports.ts";
 import { leftovers } from "./leftovers.ts";
-import type { Log } from "./lib/log.ts";
+import { type Log, silentLog } from "./lib/log.ts";
 
 const rowFor = (notifier: string, recipient: string): NewRow => ({
   key: keyOf(`${notifier} ${recipient}`),
@@ -23,9 +23,13 @@ function left(rows: readonly NewRow[], channels: Parameters<typeof leftovers>[1]
   const warnings: string[] = [];
   const warn = (_: object, text: string) => void warnings.push(text);
   const log: Log = { trace() {}, debug() {}, info() {}, warn, error() {} };
-  const kept = leftovers(store, channels, log);
+  const { rows: kept, undelivered } = leftovers(store, channels, log);
   expect(kept).toEqual(store.pending(0)); // what is delivered is what is stored
-  return { kept: kept.map(({ notifier, recipient, rootKey }) => [notifier, recipient, rootKey]), warnings };
+  return {
+    undelivered,
+    kept: kept.map(({ notifier, recipient, rootKey }) => [notifier, recipient, rootKey]),
+    warnings,
+  };
 }
 
 test("stays as it is while its channels are there", () => {
@@ -37,7 +41,7 @@ test("stays as it is while its channels are there", () => {
 test("goes to the address that was mended, in a conversation of its own", () => {
   const { kept, warnings } = left([rowFor("desk", "C-wrong")], [{ name: "desk", recipients: ["C1"] }]);
   expect(kept).toEqual([["desk", "C1", null]]);
-  expect(warnings).toEqual([`undelivered, goes to the new address: ${critical.title}`]);
+  expect(warnings).toEqual([`undelivered under an address that is gone from the config: ${critical.title}`]);
 });
 
 test("reaches a new address once, however many old ones it waited for", () => {
@@ -45,8 +49,20 @@ test("reaches a new address once, however many old ones it waited for", () => {
   expect(left(rows, [{ name: "mail", recipients: ["c@x.com"] }]).kept).toEqual([["mail", "c@x.com", null]]);
 });
 
-test("goes with a notifier that is gone, and the log says what nobody was told", () => {
-  const { kept, warnings } = left([rowFor("pager", "x")], [{ name: "desk", recipients: ["C1"] }]);
+test("goes with a notifier that is gone, and it is said what nobody was told", () => {
+  const { kept, undelivered } = left([rowFor("pager", "x")], [{ name: "desk", recipients: ["C1"] }]);
   expect(kept).toEqual([]);
-  expect(warnings).toEqual([`never delivered, its notifier is gone from the config: ${critical.title}`]);
+  expect(undelivered).toEqual([critical.title]);
+});
+
+test("stays stored, and holds up no start, when the disk takes nothing", () => {
+  const store = createMemoryStore();
+  store.commit({ alerts: [], rows: [rowFor("desk", "C-wrong"), rowFor("mail", "a@x.com")], snapshot: undefined });
+  store.failure = "the disk is full";
+  const channels = [
+    { name: "desk", recipients: ["C1"] },
+    { name: "mail", recipients: ["a@x.com"] },
+  ];
+  expect(leftovers(store, channels, silentLog).rows.map(({ notifier }) => notifier)).toEqual(["mail"]);
+  expect(store.pending(0)).toHaveLength(2);
 });

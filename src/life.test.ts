@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { bookOf } from "../test/support/desk.ts";
 import { createMemoryStore, type MemoryStore } from "../test/support/memory-store.ts";
 import { StoreError } from "./core/ports.ts";
-import { beginLife, endLife, gapNotice, troubleNotice } from "./life.ts";
+import { beginLife, endLife, gapNotice, noteAlive, troubleNotice } from "./life.ts";
 
 const NOW_MS = Date.UTC(2020, 2, 12, 23);
 const S = 1000;
@@ -23,6 +23,7 @@ test("the very first start finds nothing, and waits for nothing", () => {
     isAfterCrash: false,
     delayMs: 0,
     troubles: [],
+    told: expect.any(Function),
   });
 });
 
@@ -34,8 +35,9 @@ test("a start after a clean end is a restart, and nothing to tell", () => {
       isAfterCrash: false,
       delayMs: 0,
       troubles: [],
+      told: expect.any(Function),
     });
-    endLife(store, null);
+    endLife(store, null, NOW_MS + run * S);
   }
 });
 
@@ -44,13 +46,14 @@ test("H10: a crash loop is told at its third restart with the last error, then e
   const told: number[] = [];
   const delays: number[] = [];
   for (let run = 0; run < 30; run++) {
-    const { troubles, delayMs } = begin(store, NOW_MS + run * 10 * S);
+    const { troubles, delayMs, told: sayTold } = begin(store, NOW_MS + run * 10 * S);
     if (troubles.length > 0) told.push(run);
     delays.push(delayMs / S);
     if (run === 3) {
       expect(troubles).toEqual([{ kind: "restarts", count: 3, sinceMs: NOW_MS + 10 * S, crash: "RangeError: x" }]);
     }
-    endLife(store, "RangeError: x");
+    sayTold();
+    endLife(store, "RangeError: x", NOW_MS + run * 10 * S);
   }
   expect(told).toEqual([3, 6, 12, 24]);
   expect(delays.slice(0, 10)).toEqual([0, 0, 0, 1, 2, 4, 8, 16, 30, 30]);
@@ -68,7 +71,7 @@ test.each([
 test("H10: a clean end closes a loop", () => {
   const store = createMemoryStore();
   for (let run = 0; run < 3; run++) begin(store, NOW_MS + run);
-  endLife(store, null);
+  endLife(store, null, NOW_MS + 5);
   expect(begin(store, NOW_MS + 10).troubles).toEqual([]);
   expect(begin(store, NOW_MS + 11).delayMs).toBe(0);
 });
@@ -86,12 +89,24 @@ test.each([
 test("H11: the same gap is told once, however often the daemon starts, and another one again", () => {
   const store = createMemoryStore();
   seen(store, NOW_MS - 10 * MIN);
-  expect(begin(store, NOW_MS).troubles).toHaveLength(1);
-  endLife(store, null);
+  const first = begin(store, NOW_MS);
+  expect(first.troubles).toHaveLength(1);
+  expect(begin(store, NOW_MS + S).troubles).toHaveLength(1); // the first was killed before it could be told
+  first.told();
   expect(begin(store, NOW_MS + MIN).troubles).toEqual([]);
   seen(store, NOW_MS + 2 * MIN);
-  endLife(store, null);
   expect(begin(store, NOW_MS + 20 * MIN).troubles).toMatchObject([{ fromMs: NOW_MS + 2 * MIN }]);
+});
+
+test.each([
+  ["its end", (store: MemoryStore) => endLife(store, null, NOW_MS - MIN)],
+  ["its last sign of life", (store: MemoryStore) => noteAlive(store, NOW_MS - MIN)],
+])("H11: of a daemon that was blind the gap begins with %s: of the blindness people know", (_, end) => {
+  const store = createMemoryStore();
+  begin(store, NOW_MS - 120 * MIN);
+  seen(store, NOW_MS - 100 * MIN);
+  end(store);
+  expect(begin(store, NOW_MS).troubles).toEqual([{ kind: "gap", fromMs: NOW_MS - MIN, toMs: NOW_MS, why: "down" }]);
 });
 
 test("H3: a disk that takes nothing, and a note that is garbage, do not keep it from starting", () => {
@@ -104,7 +119,7 @@ test("H3: a disk that takes nothing, and a note that is garbage, do not keep it 
     throw new StoreError("the disk is full");
   };
   expect(begin(store, NOW_MS)).toMatchObject({ delayMs: 0, troubles: [] });
-  expect(() => endLife(store, "x")).not.toThrow();
+  expect(() => endLife(store, "x", NOW_MS)).not.toThrow();
 });
 
 test("what is told once leaves no alert behind, and goes to every notifier", () => {

@@ -16,6 +16,8 @@ interface Life {
   readonly crash: string | null;
   /** The last gap that people were told of began here. */
   readonly toldGapFromMs: number | null;
+  /** So many restarts in a row people were told of. */
+  readonly toldRestarts: number;
 }
 
 export interface Beginning {
@@ -27,9 +29,12 @@ export interface Beginning {
   readonly delayMs: number;
   /** What people should hear of this start. */
   readonly troubles: readonly DaemonTrouble[];
+  /** To be called once that is committed: a start that is cut off before leaves it to the next one. */
+  told(): void;
 }
 
 const FACT = "life";
+const ALIVE = "alive";
 /** Restarts further apart than this are no loop. */
 const LOOP_MS = 300_000;
 const LOOP_MIN = 3;
@@ -43,8 +48,11 @@ export function beginLife(store: Store, nowMs: number, staleAfterMs: number): Be
   const restarts = isUnclean ? (isLoop ? before.restarts + 1 : 1) : 0;
   const restartsSinceMs = isLoop && before.restarts > 0 ? before.restartsSinceMs : nowMs;
   const gap = gapBefore(store, nowMs, staleAfterMs, before);
-  const toldGapFromMs = gap?.fromMs ?? before?.toldGapFromMs ?? null;
-  save(store, { startedMs: nowMs, isClean: false, restarts, restartsSinceMs, crash: null, toldGapFromMs });
+  const toldRestarts = isLoop ? before.toldRestarts : 0;
+  const toldGapFromMs = before?.toldGapFromMs ?? null;
+  const now = { startedMs: nowMs, isClean: false, restarts, restartsSinceMs, crash: null, toldGapFromMs, toldRestarts };
+  save(store, now);
+  const isTelling = restarts >= LOOP_MIN && restarts >= 2 * toldRestarts;
   const loop = {
     kind: "restarts",
     count: restarts,
@@ -55,14 +63,24 @@ export function beginLife(store: Store, nowMs: number, staleAfterMs: number): Be
     isRestart: before !== undefined,
     isAfterCrash: isUnclean,
     delayMs: restarts < LOOP_MIN ? 0 : Math.min(DELAY_MAX_MS, 1000 * 2 ** (restarts - LOOP_MIN)),
-    troubles: [...(isWorthTelling(restarts) ? [loop] : []), ...(gap === undefined ? [] : [gap])],
+    troubles: [...(isTelling ? [loop] : []), ...(gap === undefined ? [] : [gap])],
+    told() {
+      const asTold = { toldGapFromMs: gap?.fromMs ?? toldGapFromMs, toldRestarts: isTelling ? restarts : toldRestarts };
+      save(store, { ...(load(store) ?? now), ...asTold });
+    },
   };
 }
 
 /** Notes how the run ends: cleanly, or with an error that nobody foresaw. A disk that takes nothing makes it an unclean end. */
-export function endLife(store: Store, crash: string | null): void {
+export function endLife(store: Store, crash: string | null, nowMs: number): void {
+  noteAlive(store, nowMs);
   const now = load(store);
   if (now !== undefined) save(store, { ...now, isClean: crash === null, crash });
+}
+
+/** Notes that the daemon lives: after a crash the gap begins here. */
+export function noteAlive(store: Store, nowMs: number): void {
+  despiteDisk(() => store.setFact(ALIVE, String(Math.round(nowMs))));
 }
 
 /** Nobody watched from one wall time to the other. */
@@ -73,7 +91,7 @@ export function gapNotice(fromMs: number, toMs: number, why: "down" | "asleep", 
 /** Something of margind's own that is told once. */
 export function troubleNotice(trouble: DaemonTrouble, nowMs: number, book: Rulebook): Advance {
   const id = { account: OWN_ACCOUNT, subject: "daemon", rule: trouble.kind } as const;
-  const severity = trouble.kind === "gap" ? "warning" : "critical";
+  const severity = trouble.kind === "gap" || trouble.kind === "undelivered" ? "warning" : "critical";
   return notice(id, severity, { about: "daemon", trouble }, { book, nowMs });
 }
 
@@ -89,17 +107,16 @@ export function configVerdict(
   return advanceOwn(id, problems.length === 0 ? null : "warning", facts, scene);
 }
 
-/** Since the last valid answer of any account nobody watched. Told once, however often the daemon starts meanwhile. */
+/**
+ * Since the last valid answer, or since the last sign of life, nobody watched: a daemon that was blind had said so. Told once, however
+ * often the daemon starts meanwhile.
+ */
 function gapBefore(store: Store, nowMs: number, staleAfterMs: number, before: Life | undefined) {
   const seen = store.snapshots().flatMap(({ okAtMs }) => [okAtMs.cross ?? [], okAtMs.isolated ?? []].flat());
-  const fromMs = Math.max(...seen);
+  const aliveMs = Number(despiteDisk(() => store.fact(ALIVE)) ?? Number.NaN);
+  const fromMs = Math.max(...seen, Number.isFinite(aliveMs) && aliveMs <= nowMs ? aliveMs : 0);
   if (seen.length === 0 || nowMs - fromMs <= staleAfterMs || before?.toldGapFromMs === fromMs) return undefined;
   return { kind: "gap", fromMs, toMs: nowMs, why: "down" } as const;
-}
-
-/** The third start of a loop, and then ever more rarely: a loop of a night must not be a thousand messages. */
-function isWorthTelling(restarts: number): boolean {
-  return restarts >= LOOP_MIN && Number.isInteger(Math.log2(restarts / LOOP_MIN));
 }
 
 function load(store: Store): Life | undefined {
@@ -140,6 +157,7 @@ function isLife(value: unknown): value is Life {
     is("restarts", "number") &&
     is("restartsSinceMs", "number") &&
     isNullable("crash", "string") &&
-    isNullable("toldGapFromMs", "number")
+    isNullable("toldGapFromMs", "number") &&
+    is("toldRestarts", "number")
   );
 }

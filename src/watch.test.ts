@@ -26,7 +26,7 @@ function watch() {
     notifiers: [],
     log: silentLog,
     isWatched: () => true,
-    isWaiting: () => false,
+    stillWaiting: () => () => false,
   });
   const account = { name: "main", poll: "", cross: true, isolated: "all" } as const;
   const exchange = { account: "main", bars: () => BARS_3X, poll: () => [] };

@@ -83,7 +83,7 @@ async function play(ops: readonly Op[]) {
     },
   };
   const store = () => {
-    volatile = volatile.filter(({ key }) => desk.deliveries.isWaiting(key));
+    volatile = volatile.filter(({ key }) => desk.deliveries.stillWaiting()(key));
     commit(desk.store, ...volatile);
     volatile = [];
   };

@@ -18,10 +18,13 @@ export interface WorkerParts extends AttemptParts {
   readonly cutting: AbortSignal;
 }
 
+/** Of one recipient. */
+export type WorkerTrouble = Omit<ChannelTrouble, "isWhole">;
+
 export interface Worker {
   readonly done: Promise<void>;
   readonly notifier: string;
-  trouble(): ChannelTrouble | undefined;
+  trouble(): WorkerTrouble | undefined;
   /** It was seen to work since the start, and nothing old waits. */
   isClear(): boolean;
   note(refusal: string | undefined): void;
@@ -104,7 +107,7 @@ export function startWorker(notifier: Notifier, recipient: string, parts: Worker
       parts.log[error.kind === "refused" ? "error" : "warn"](about, `not delivered (${error.kind}): ${error.message}`);
   };
 
-  const trouble = (): ChannelTrouble | undefined => {
+  const trouble = (): WorkerTrouble | undefined => {
     const [oldest] = queue;
     const isStuck = oldest !== undefined && clock.monoMs() - oldest.addedMs > STUCK_MS;
     const refusal = channel.sendRefusal ?? channel.checkRefusal;

@@ -117,6 +117,26 @@ test("N2: a token mended by a reload lets out what waited", async () => {
   expect(world.texts()[0]).toContain("CRITICAL · main · cross margin level 1.24");
 });
 
+test("O2: a reload that breaks every key or every channel ends no watch that was good", async () => {
+  await using margind = world.daemon({ WRONG: "xoxb-wrong" });
+  await untilPolls(1);
+  const { slack } = world.now;
+  const desk = { type: "slack", token: fromEnv("WRONG"), channel: slack.channel, apiUrl: slack.url };
+  world.writeConfig({ notifiers: { desk } });
+  await hup(margind, IN_FORCE);
+  await untilTrue(() => margind.err().includes("Every notifier is refused for good"));
+  const accounts = {
+    main: { apiKey: "no-such-key", apiSecret: "no-such-secret", poll: "* * * * * *", isolated: "none" },
+  };
+  world.writeConfig({ notifiers: { desk }, accounts });
+  await hup(margind, IN_FORCE);
+  await untilTrue(() => margind.err().includes("Binance refuses every API key"));
+  world.writeConfig();
+  world.now.account.level = 1.24;
+  await hup(margind, IN_FORCE);
+  await untilTrue(() => world.texts().some((text) => text.includes("CRITICAL · main · cross margin level 1.24")));
+});
+
 test("two requests of a key keep their distance over reloads, however many come at once", async () => {
   await using margind = world.daemon();
   await untilPolls(2);

@@ -5,7 +5,7 @@ import { type Backoff, fullJitterMs, stepMs } from "../lib/backoff.ts";
 import { createCall, type Shared } from "./call.ts";
 import { badResponse, ExchangeError } from "./errors.ts";
 import type { Lane } from "./pace.ts";
-import { serverTimeIn } from "./server-time.ts";
+import { SKEW_WARNING_MS, serverTimeIn } from "./server-time.ts";
 import { type Params, type Sign, signedQuery } from "./sign.ts";
 
 export interface Key {
@@ -34,7 +34,6 @@ const TIME_PATH = "/api/v3/time";
 const RETRIES = 2;
 const SOON: Backoff = { firstMs: 500, maxMs: 2_000 };
 const SLOW: Backoff = { firstMs: 2_000, maxMs: 8_000 };
-const SKEW_WARNING_MS = 1_000;
 
 export function createAsker(shared: Shared, { account, apiKey, sign, lane }: Key): Asker {
   const { serverTime, freshness, clock, random, minSpacingMs, timeoutMs, recvWindowMs, log } = shared;

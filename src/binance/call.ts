@@ -1,6 +1,7 @@
-// One request of one API key: budget, lane, request, verdict on the answer. The one thing to know: a pause may begin, or the budget
+// One request of one API key: budget, lane, request, and what its answer means. The one thing to know: a pause may begin, or the budget
 // be used up, while a request waits in its lane, so both are looked at before the wait and again after it.
 import type { Clock } from "../core/ports.ts";
+import { parseJson } from "../lib/json.ts";
 import type { Log } from "../lib/log.ts";
 import { badResponse, complaintError, complaintIn, statusError } from "./errors.ts";
 import { excerpt } from "./excerpt.ts";
@@ -69,14 +70,14 @@ export function createCall(shared: Shared, account: string, lane: Lane): Call {
       const reply = await http.get({ path: path + query(), headers: all, signal, onWrite });
       const endedMonoMs = clock.monoMs();
       weights.note(path, reply.headers);
-      const body = verdict(reply, path, shared);
+      const body = jsonIn(reply, path, shared);
       return { body, headers: reply.headers, startedMonoMs: start.startedMonoMs, endedMonoMs };
     });
   };
 }
 
 /** The answer's JSON, or throws what the exchange means instead. */
-function verdict({ status, headers, text }: Reply, path: string, { pause, serverTime, log }: Shared): unknown {
+function jsonIn({ status, headers, text }: Reply, path: string, { pause, serverTime, log }: Shared): unknown {
   const body = parseJson(text);
   const complaint = complaintIn(body);
   const stop = stopIn(status, headers, complaint, serverTime.nowMs());
@@ -96,15 +97,6 @@ function verdict({ status, headers, text }: Reply, path: string, { pause, server
 }
 
 const COMMON_HEADERS = { accept: "application/json", "accept-encoding": "gzip", "user-agent": "margind" } as const;
-
-/** Undefined when it is not JSON, which no JSON text is. The parser's own error quotes the text, so it goes no further. */
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
 
 function formOf(headers: Headers): string {
   const type = headerText(headers, "content-type").toLowerCase();

@@ -7,7 +7,6 @@ import type { Secret } from "../lib/secret.ts";
 import { type Asker, type ClockRead, createAsker } from "./ask.ts";
 import { type BarsStore, createBarsKeeper } from "./bars.ts";
 import type { RequestInfo, Shared } from "./call.ts";
-import { isGone } from "./errors.ts";
 import { createFreshness } from "./freshness.ts";
 import { createLane } from "./pace.ts";
 import { type Ban, type Bans, createPause } from "./pause.ts";
@@ -67,7 +66,6 @@ export interface Binance {
   close(): Promise<void>;
 }
 
-const BARS_PATH = "/sapi/v1/margin/tradeCoeff";
 /** How long the first answers wait for the account's bars: with those of 3x, a healthy 5x account would be called critical. */
 const FIRST_BARS_MS = 1_500;
 const SYNC_EVERY_MS = 3_600_000;
@@ -79,7 +77,7 @@ export function createBinance(options: BinanceOptions): Binance {
   const serverTime = createServerTime(clock, options.serverClock ?? (() => clock.wallMs()));
   const bans: Bans = {
     load: () => options.bans.load(),
-    save: (beginMs, untilMs) => kept(log, () => options.bans.save(beginMs, untilMs)),
+    save: (ban) => kept(log, () => options.bans.save(ban)),
     clear: () => kept(log, () => options.bans.clear()),
   };
   const onSpent = (path: string, waitMs: number) =>
@@ -115,20 +113,10 @@ function createExchange(account: BinanceAccount, shared: Shared, barsStore: Bars
     sign: createSigner(account.credential),
     lane: createLane(shared.minSpacingMs, clock, shared.notBeforeMonoMs),
   });
-  const bars = createBarsKeeper({ account: account.name, store: barsStore, clock, log });
+  const bars = createBarsKeeper({ account: account.name, asker, store: barsStore, clock, log });
   const reads = readsOf(account, asker, shared);
   const busy = new Set<Read>();
   let isFollowingUp = false;
-  let isLearning = false;
-
-  async function learnBars(signal: AbortSignal): Promise<void> {
-    isLearning = true;
-    await asker.askOnce(BARS_PATH, [], signal).then(bars.take, (error: unknown) => {
-      if (isGone(error)) bars.rest();
-      else bars.take(undefined);
-    });
-    isLearning = false;
-  }
 
   /** One read a source at a time: the next poll leaves out a slow one, and goes on with the others. */
   function begin(read: Read, signal: AbortSignal): Promise<ReadResult> {
@@ -150,7 +138,7 @@ function createExchange(account: BinanceAccount, shared: Shared, barsStore: Bars
     const isSeen = (await Promise.all(results)).some(({ ok }) => ok);
     if (!isSeen || isFollowingUp) return;
     isFollowingUp = true;
-    if (!isLearning && bars.isDue()) await learnBars(signal);
+    if (bars.isDue()) await bars.learn(signal);
     await sync.ifDue(asker, signal);
     isFollowingUp = false;
   }
@@ -173,10 +161,10 @@ function createExchange(account: BinanceAccount, shared: Shared, barsStore: Bars
         signal,
       ),
     poll(signal) {
-      const isNew = account.cross && !isLearning && bars.isUnknown() && bars.isDue();
+      const isNew = account.cross && bars.isUnknown() && bars.isDue();
       const [first, ...others] = reads.filter((read) => !busy.has(read));
       const cross = first === undefined ? [] : [begin(first, signal)];
-      const learned = isNew ? learnBars(signal) : undefined; // second in the lane
+      const learned = isNew ? bars.learn(signal) : undefined; // second in the lane
       const all = [...cross, ...others.map((read) => begin(read, signal))];
       const results = learned === undefined ? all : all.map((result) => after(learned, result));
       void followUp(results, signal);

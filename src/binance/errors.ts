@@ -41,7 +41,7 @@ export function complaintIn(body: unknown): Complaint | undefined {
 
 const SERVICE_GONE = -1016;
 const NOT_SUPPORTED = -1020;
-export const TIMESTAMP_OUTSIDE_WINDOW = -1021;
+const TIMESTAMP_OUTSIDE_WINDOW = -1021;
 export const NO_CROSS_ACCOUNT = -3003;
 export const NO_ISOLATED_ACCOUNT = -11001;
 

@@ -62,7 +62,7 @@ function pauseOf(kept?: Ban) {
   let cleared = 0;
   const bans = {
     load: () => kept,
-    save: (beginMs: number, untilMs: number) => saved.push({ beginMs, untilMs }),
+    save: (ban: Ban) => void saved.push(ban),
     clear: () => cleared++,
   };
   const log: Log = { ...silentLog, warn: (_, text) => warnings.push(text) };
@@ -89,7 +89,19 @@ test.each([
   const error = pause.begin({ kind, detail: "", askedMs });
   expect(error.failure.code).toBe(kind === "ban" ? "banned" : "rate_limited");
   expect(Math.abs(leftMs() - expected)).toBeLessThan(20);
-  expect(saved).toHaveLength(kind === "ban" ? 1 : 0);
+  expect(saved).toEqual([{ beginMs: expect.any(Number), untilMs: error.failure.untilMs, kind }]);
+});
+
+test.each([
+  ["rate", "rate_limited", "HTTP 429, before the restart"],
+  ["firewall", "rate_limited", "HTTP 403, before the restart"],
+  ["ban", "banned", "HTTP 418, before the restart"],
+  [undefined, "banned", "HTTP 418, before the restart"],
+] as const)("one of %s that was kept goes on after a restart or a reload, as %s", (kind, code, detail) => {
+  const nowMs = Date.now();
+  const { pause, leftMs } = pauseOf({ beginMs: nowMs, untilMs: nowMs + 300 * SECOND, ...(kind && { kind }) });
+  expect(pause.current()?.failure).toMatchObject({ code, detail });
+  expect(leftMs()).toBeGreaterThan(290 * SECOND);
 });
 
 test("is over exactly when it said, and not before", () => {

@@ -1,5 +1,5 @@
 // Silence that the exchange asked for. Limits are per IP, so one pause stops every key behind it; asking on during a 429 is what
-// turns it into a ban. A ban is handed to the caller to be kept, because a restart does not lift it.
+// turns it into a ban. It is handed to the caller to be kept, because neither a restart nor a reload lifts it.
 import type { Clock } from "../core/ports.ts";
 import { type Backoff, stepMs } from "../lib/backoff.ts";
 import type { Log } from "../lib/log.ts";
@@ -10,12 +10,14 @@ import type { Stop } from "./limits.ts";
 export interface Ban {
   readonly beginMs: number;
   readonly untilMs: number;
+  /** Undefined: a ban, as older versions wrote it. */
+  readonly kind?: Stop["kind"];
 }
 
 export interface Bans {
-  /** The ban that was kept last; undefined when there is none. */
+  /** The pause that was kept last; undefined when there is none. */
   load(): Ban | undefined;
-  save(beginMs: number, untilMs: number): void;
+  save(ban: Required<Ban>): void;
   clear(): void;
 }
 
@@ -34,6 +36,7 @@ const MOST_MS = { rate: 600_000, firewall: 600_000, ban: 3 * 86_400_000 } as con
   Stop["kind"],
   number
 >;
+const STATUS = { rate: 429, firewall: 403, ban: 418 } as const satisfies Record<Stop["kind"], number>;
 const UNSTATED_BAN_MS = 120_000; // the shortest ban that Binance documents
 /** By so much a clock may be set back between the ban and the restart and still be believed. */
 const CLOCK_SLACK_MS = 60_000;
@@ -59,8 +62,9 @@ export function createPause({ clock, bans, log }: PauseOptions): Pause {
       "a ban is kept that begins in the future: this machine's clock is wrong, and the ban is ignored",
     );
   } else if (kept !== undefined) {
-    untilMonoMs = clock.monoMs() + Math.min(kept.untilMs - clock.wallMs(), MOST_MS.ban);
-    reason = { kind: "ban", detail: "HTTP 418, before the restart" };
+    const { kind = "ban" } = kept;
+    untilMonoMs = clock.monoMs() + Math.min(kept.untilMs - clock.wallMs(), MOST_MS[kind]);
+    reason = { kind, detail: `HTTP ${STATUS[kind]}, before the restart` };
   }
 
   const leftMs = () => untilMonoMs - clock.monoMs();
@@ -86,10 +90,8 @@ export function createPause({ clock, bans, log }: PauseOptions): Pause {
         reason = stop;
       }
       const error = failure(reason, leftMs());
-      if (stop.kind === "ban") {
-        isKept = true;
-        bans.save(Math.round(clock.wallMs()), error.failure.untilMs ?? 0);
-      }
+      isKept = true;
+      bans.save({ beginMs: Math.round(clock.wallMs()), untilMs: error.failure.untilMs ?? 0, kind: reason.kind });
       return error;
     },
     answered() {

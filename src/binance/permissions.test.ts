@@ -1,6 +1,14 @@
 import { expect, test } from "vitest";
 import { useClient } from "../../test/support/client.ts";
-import { COEFF, CROSS, complaint, READ_ONLY_KEY, RESTRICTIONS, TIME } from "../../test/support/exchange.ts";
+import {
+  COEFF,
+  CROSS,
+  complaint,
+  DOCUMENTED_KEY,
+  READ_ONLY_KEY,
+  RESTRICTIONS,
+  TIME,
+} from "../../test/support/exchange.ts";
 import { untilTrue } from "../../test/support/server.ts";
 import { systemClock } from "../lib/clock.ts";
 import { ExchangeError } from "./errors.ts";
@@ -8,25 +16,8 @@ import { parseRights } from "./permissions.ts";
 
 const NOTHING = { granted: [], unknown: [], unsaid: [], mayRead: true, isAddressBound: true };
 
-// The documented sample, as it stands: https://developers.binance.com/docs/wallet/account/api-key-permission
-const SAMPLE = {
-  ipRestrict: false,
-  createTime: 1698645219000,
-  enableReading: true,
-  enableWithdrawals: false,
-  enableInternalTransfer: false,
-  enableMargin: false,
-  enableFutures: false,
-  permitsUniversalTransfer: false,
-  enableVanillaOptions: false,
-  enableFixApiTrade: false,
-  enableFixReadOnly: true,
-  enableSpotAndMarginTrading: false,
-  enablePortfolioMarginTrading: true,
-};
-
 test("reads the documented sample", () => {
-  expect(parseRights(SAMPLE)).toEqual({
+  expect(parseRights(DOCUMENTED_KEY)).toEqual({
     ...NOTHING,
     granted: [{ name: "enablePortfolioMarginTrading", deed: "trade" }],
     isAddressBound: false,

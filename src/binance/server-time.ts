@@ -2,6 +2,9 @@
 // clock changes no timestamp.
 import type { Clock } from "../core/ports.ts";
 
+/** A machine whose clock is off by more is told to mend it. */
+export const SKEW_WARNING_MS = 1_000;
+
 export interface ServerTime {
   /** Ms since the epoch as the exchange counts them; before the first reading, what this machine believes. */
   nowMs(): number;

@@ -1,5 +1,6 @@
 // `margind doctor`: contacts everything that a watch needs and says what works, what does not, and what to do. It sends no message, pings
 // nothing and changes nothing, so it may run beside the daemon.
+import type { Ban } from "../binance/client.ts";
 import { type Checked, runChecks } from "../checks.ts";
 import type { Config } from "../config/config.ts";
 import { type Check, good, warning } from "../core/finding.ts";
@@ -55,7 +56,7 @@ function checksOf(config: Config): { readonly checks: readonly Check[]; close():
   return { checks, close: () => Promise.all([exchange.close(), notifiers.close()]) };
 }
 
-function banOrNone(stateDir: string): ReturnType<typeof keptBan> {
+function banOrNone(stateDir: string): Ban | undefined {
   try {
     return keptBan(stateDir);
   } catch {

@@ -1,10 +1,11 @@
 // `margind run`: the daemon in the foreground, until a signal ends it or it must give up. SIGHUP reads the configuration again.
-import { type Daemon, ReloadError, startDaemon } from "../app.ts";
+import { type Daemon, startDaemon } from "../app.ts";
 import type { Config } from "../config/config.ts";
 import { deadline, systemClock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import { redact } from "../lib/secret.ts";
 import { systemd } from "../lib/systemd.ts";
+import { ReloadError } from "../reload.ts";
 import { CommandError, type ConfigOption, EXIT, environmentLog, readConfig } from "./context.ts";
 
 /** A daemon that must give up still tells the channels that work; longer than this nobody waits. */
@@ -16,6 +17,7 @@ const ALIVE_MS = 10_000;
 type Supervisor = ReturnType<typeof systemd>;
 
 export async function run(options: ConfigOption): Promise<void> {
+  const hangups = listenForHangups();
   const log = environmentLog();
   const config = await readConfig(options);
   for (const warning of config.warnings) log.warn({}, warning);
@@ -24,7 +26,6 @@ export async function run(options: ConfigOption): Promise<void> {
   let daemon: Daemon | undefined;
   const onFailure = (error: unknown) => fail(error, daemon, log);
   process.on("uncaughtException", onFailure);
-  process.on("SIGHUP", () => void reload(options, daemon, supervisor, log).catch(onFailure));
   daemon = await startDaemon(config, {
     clock: systemClock,
     random: Math.random,
@@ -34,7 +35,9 @@ export async function run(options: ConfigOption): Promise<void> {
     startedMonoMs: 0, // the monotonic clock begins with the process
     fatal: onFailure,
   });
-  const { running } = daemon;
+  const started = daemon;
+  const { running } = started;
+  hangups.listen(() => void reload(options, started, supervisor, log).catch(onFailure));
   log.info({ pid: process.pid }, summary(config));
   supervisor.ready(summary(config));
   const isAlive = () => systemClock.monoMs() - running().lastTickMs() < ALIVE_MS;
@@ -55,14 +58,23 @@ export async function run(options: ConfigOption): Promise<void> {
   if (refusal !== undefined) throw new CommandError(refusal.reason, refusal.isConfig ? EXIT.config : EXIT.failed);
 }
 
+/** A SIGHUP during the start must neither end the process nor be forgotten: the configuration may have been read before it. */
+function listenForHangups(): { listen(onHangup: () => void): void } {
+  let isDue = false;
+  let onHangup = () => {
+    isDue = true;
+  };
+  process.on("SIGHUP", () => onHangup());
+  return {
+    listen(handler) {
+      onHangup = handler;
+      if (isDue) handler();
+    },
+  };
+}
+
 /** Whatever is wrong with the new configuration, the old one goes on, and people are told. */
-async function reload(
-  options: ConfigOption,
-  daemon: Daemon | undefined,
-  supervisor: Supervisor,
-  log: Log,
-): Promise<void> {
-  if (daemon === undefined) return; // still starting, with what it has just read
+async function reload(options: ConfigOption, daemon: Daemon, supervisor: Supervisor, log: Log): Promise<void> {
   log.info({}, "SIGHUP: reading the configuration again");
   try {
     const config = await readConfig(options);

@@ -9,6 +9,8 @@ export interface ChannelTrouble {
   readonly isRefused: boolean;
   /** What the last attempt said, a sentence; null when there was no outcome yet. */
   readonly reason: string | null;
+  /** None of its recipients works. */
+  readonly isWhole: boolean;
   readonly waiting: number;
   /** Since when the oldest waits, wall ms; null when nothing waits. */
   readonly oldestAtMs: number | null;

@@ -54,6 +54,8 @@ export type DaemonTrouble =
   | { readonly kind: "disk"; readonly reason: string | undefined; readonly isShort: boolean }
   | { readonly kind: "config-rejected"; readonly problems: readonly string[] }
   | { readonly kind: "gives-up"; readonly reason: string }
+  /** First lines of messages whose notifier is gone from the config. */
+  | { readonly kind: "undelivered"; readonly titles: readonly string[] }
   | { readonly kind: "state-lost"; readonly what: LostState; readonly movedTo: string | undefined }
   | { readonly kind: "restarts"; readonly count: number; readonly sinceMs: number; readonly crash: string | undefined }
   | { readonly kind: "gap"; readonly fromMs: number; readonly toMs: number; readonly why: "down" | "asleep" };

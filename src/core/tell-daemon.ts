@@ -4,8 +4,13 @@ import type { TransitionKind } from "./ports.ts";
 import type { DaemonTrouble } from "./situation.ts";
 import { WORDS } from "./words/index.ts";
 
-/** Mistakes of a refused configuration that are told in full. */
-const MISTAKES_MAX = 5;
+/** Of a list only so many are told in full. */
+const LIST_MAX = 5;
+
+function listed(items: readonly string[], moreWords: (count: number) => string): readonly string[] {
+  const more = items.length - LIST_MAX;
+  return [...items.slice(0, LIST_MAX), more > 0 ? moreWords(more) : ""];
+}
 
 export function daemonHeadline(
   trouble: DaemonTrouble,
@@ -22,6 +27,8 @@ export function daemonHeadline(
       return kind === "resolved" ? words.configAccepted : words.configRejected;
     case "gives-up":
       return words.givesUp;
+    case "undelivered":
+      return words.neverDelivered(trouble.titles.length);
     case "state-lost":
       return trouble.what === "rows" ? words.rowsLost : words.stateLost;
     case "restarts":
@@ -41,12 +48,12 @@ export function daemonLines(trouble: DaemonTrouble, kind: TransitionKind, locale
     case "disk":
       if (trouble.reason === undefined) return [];
       return [(trouble.isShort ? words.diskShortDo : words.diskDo)(trouble.reason)];
-    case "config-rejected": {
-      const more = trouble.problems.length - MISTAKES_MAX;
-      return [...trouble.problems.slice(0, MISTAKES_MAX), more > 0 ? words.moreMistakes(more) : ""];
-    }
+    case "config-rejected":
+      return listed(trouble.problems, words.moreMistakes);
     case "gives-up":
       return [trouble.reason];
+    case "undelivered":
+      return listed(trouble.titles, words.more);
     case "state-lost":
       return [words.stateLostDo(trouble.what, trouble.movedTo)];
     case "restarts":

@@ -23,6 +23,14 @@ export function systemd(env: Readonly<Record<string, string | undefined>>, log: 
       if (error !== null) log.warn({ error }, "systemd could not be told (systemd-notify failed)");
     });
   };
+  /** A machine that is out of memory or processes now may have some in a moment. */
+  const attempt = (work: () => void) => {
+    try {
+      work();
+    } catch (error) {
+      log.warn({ error }, "systemd could not be told");
+    }
+  };
   return {
     ready: (status) => say("--ready", `--status=${status}`),
     stopping: () => say("STOPPING=1"),
@@ -32,7 +40,7 @@ export function systemd(env: Readonly<Record<string, string | undefined>>, log: 
       if (!isUnder || !(intervalMs > 0)) return;
       const feed = async () => {
         while (!signal.aborted) {
-          if (isAlive()) say("WATCHDOG=1");
+          if (isAlive()) attempt(() => say("WATCHDOG=1"));
           else log.error({}, "the watch stands still: systemd's watchdog is not fed");
           await clock.sleep(intervalMs / 3, signal);
         }

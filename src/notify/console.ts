@@ -2,10 +2,10 @@
 import { styleText } from "node:util";
 import { z } from "zod";
 import { clockTime } from "../core/format.ts";
-import { type Delivery, type Notifier, NotifyError, type Section, type Severity } from "../core/ports.ts";
+import { type Delivery, type Notifier, NotifyError, type Section } from "../core/ports.ts";
 import type { NotifierDeps, NotifierType, Out } from "./adapter.ts";
 import { rendered } from "./raw.ts";
-import { adapterWords, clean, isSingle, sectionLines } from "./text.ts";
+import { adapterWords, clean, isSingle, sectionLines, type Tone, toneOf } from "./text.ts";
 
 const schema = z.strictObject({ type: z.literal("console") });
 export type ConsoleSettings = z.output<typeof schema>;
@@ -34,7 +34,7 @@ export const terminal = { schema, create } satisfies NotifierType<ConsoleSetting
 type Colour = "red" | "yellow" | "cyan" | "green" | "gray";
 type Style = Colour | "bold" | "dim";
 
-const COLOUR: Readonly<Record<Severity | "resolved" | "ended", Colour>> = {
+const COLOUR: Readonly<Record<Tone, Colour>> = {
   critical: "red",
   warning: "yellow",
   info: "cyan",
@@ -55,7 +55,7 @@ function printed({ message, enqueuedAtMs }: Delivery, { out, timezone, language 
   };
   const head = (colour: Colour, text: string) => framed(colour, "", text, (line) => paint("bold", paint(colour, line)));
   const section = (each: Section, lead: string): string[] => {
-    const colour = COLOUR[each.kind === "resolved" || each.kind === "ended" ? each.kind : each.severity];
+    const colour = COLOUR[toneOf(each)];
     const [headline = "", ...lines] = sectionLines(each);
     const dimRef = (line: string) =>
       line.endsWith(each.ref) ? line.slice(0, -each.ref.length) + paint("dim", each.ref) : line;

@@ -1,15 +1,15 @@
 // A message as an HTML mail: one table, inline styles, no images, nothing fetched. Mail programs drop style sheets (Gmail) or turn
 // colours round in dark mode, so the colours are such that both ways stay readable, and no meaning hangs on colour alone.
 // The headline comes first in the source: mail programs show the first words as the preview.
-import type { Message, Section, Severity } from "../core/ports.ts";
-import { clean, isSingle } from "./text.ts";
+import type { Message, Section } from "../core/ports.ts";
+import { clean, isSingle, type Tone, toneOf } from "./text.ts";
 
 interface Palette {
   readonly bar: string;
   readonly text: string;
 }
 
-const PALETTE: Readonly<Record<Severity | "resolved" | "ended", Palette>> = {
+const PALETTE: Readonly<Record<Tone, Palette>> = {
   critical: { bar: "#d92d20", text: "#b42318" },
   warning: { bar: "#f79009", text: "#b54708" },
   info: { bar: "#2e90fa", text: "#175cd3" },
@@ -64,7 +64,7 @@ function titleRow({ title, severity }: Message): string {
 
 /** A coloured bar beside the alert: the border of the one cell, which every mail program keeps. */
 function sectionRow(section: Section): string {
-  const tone = section.kind === "resolved" || section.kind === "ended" ? section.kind : section.severity;
+  const tone = toneOf(section);
   const { bar, text } = PALETTE[tone];
   return [
     `<tr><td style="padding:12px 20px;border-left:5px solid ${bar};${FONT}font-size:15px;line-height:22px;">`,

@@ -1,9 +1,9 @@
 // A message as Slack shows it: blocks for the eye, and a plain `text` for the lock screen, search and screen readers.
 // Slack refuses what is over its limits (3,000 characters a section, 50 blocks, about 13,200 in all blocks together; 4,000 of text
 // in an edit, and a longer post is cut in pieces), so everything is made to fit, worst first, and says how many alerts were left out.
-import type { Message, Section, Severity } from "../core/ports.ts";
+import type { Message, Section } from "../core/ports.ts";
 import { escapeSlack, type SlackText, textObject } from "./mrkdwn.ts";
-import { type AdapterWords, clean, clip, fitLines, isSingle, sectionLines } from "./text.ts";
+import { type AdapterWords, clean, clip, fitLines, isSingle, sectionLines, type Tone, toneOf } from "./text.ts";
 
 type TextBlock = { type: "section"; text: SlackText };
 
@@ -21,14 +21,13 @@ const BLOCKS_MAX_CHARS = 6_000; // of sections told in full; a block costs about
 const SECTIONS_MAX = 10; // with their dividers well under 50 blocks
 const LINE_MAX_CHARS = 500;
 
-const SEVERITY_ICON: Readonly<Record<Severity | "resolved", string>> = {
+const ICON: Readonly<Record<Tone, string>> = {
   critical: "🔴",
   warning: "🟠",
   info: "🔵",
   resolved: "🟢",
+  ended: "⚪",
 };
-
-const NEUTRAL_ICON = "⚪";
 
 export interface LayoutOptions {
   readonly words: AdapterWords;
@@ -118,16 +117,16 @@ function sectionBlock(section: Section, lines: readonly string[], words: Adapter
   const headline = shown(section.headline);
   return {
     type: "section",
-    text: textObject(icon(section), headline, fitLines(lines, SECTION_MAX_CHARS - headline.length, words.more)),
+    text: textObject(
+      iconOf(toneOf(section)),
+      headline,
+      fitLines(lines, SECTION_MAX_CHARS - headline.length, words.more),
+    ),
   };
 }
 
-function icon({ kind, severity }: Section): string {
-  if (kind === "resolved") return SEVERITY_ICON.resolved;
-  return kind === "ended" ? NEUTRAL_ICON : iconOf(severity);
-}
-
-const iconOf = (severity: Message["severity"]): string => SEVERITY_ICON[severity] ?? NEUTRAL_ICON;
+/** A row that a later version stored may hold a severity of its own. */
+const iconOf = (tone: Tone): string => ICON[tone] ?? ICON.ended;
 
 function list(headlines: readonly string[], words: AdapterWords): SlackBlock[] {
   if (headlines.length === 0) return [];

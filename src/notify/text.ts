@@ -2,7 +2,7 @@
 // webhook's `text`. Whatever an exchange or a config put into a text is made safe for one line here; escaping for a medium
 // comes later, in the adapter.
 import type { Language } from "../core/format.ts";
-import type { Message, Section } from "../core/ports.ts";
+import type { Message, Section, Severity } from "../core/ports.ts";
 
 /** The few words that the adapters add of their own. */
 export interface AdapterWords {
@@ -58,6 +58,12 @@ export function fitLines(lines: readonly string[], maxChars: number, more: (coun
   }
   return [...lines.slice(0, kept), more(lines.slice(kept).filter((line) => line !== "").length)];
 }
+
+/** What a colour or an icon stands for: how bad it is, or how it ended. */
+export type Tone = Severity | "resolved" | "ended";
+
+export const toneOf = ({ kind, severity }: Section): Tone =>
+  kind === "resolved" || kind === "ended" ? kind : severity;
 
 /** True for a message that tells one alert and nothing else: then its title is the headline and is not said twice. */
 export function isSingle(message: Message): boolean {

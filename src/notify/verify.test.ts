@@ -1,12 +1,12 @@
 // What a check of a channel says beside yes or no: `margind doctor` prints it, a start logs the warnings.
 import { createServer } from "node:http";
 import { afterEach, expect, test } from "vitest";
+import { testDeps } from "../../test/support/notifier-contract.ts";
 import { closedPort, listen } from "../../test/support/server.ts";
 import { startSlack } from "../../test/support/slack.ts";
 import { startSmtp } from "../../test/support/smtp.ts";
 import type { Finding } from "../core/finding.ts";
 import { NotifyError } from "../core/ports.ts";
-import { systemClock } from "../lib/clock.ts";
 import { createNotifier, notifierSchemas } from "./index.ts";
 
 const never = new AbortController().signal;
@@ -18,15 +18,7 @@ afterEach(async () => {
 
 async function verify(block: { readonly type: keyof typeof notifierSchemas; readonly [key: string]: unknown }) {
   const settings = notifierSchemas[block.type].parse(block);
-  const deps = {
-    clock: systemClock,
-    log: { debug() {}, warn() {}, error() {} },
-    instance: "test",
-    timezone: "UTC",
-    language: "en" as const,
-    out: { write: () => true },
-  };
-  const notifier = createNotifier({ name: "n", type: block.type, settings }, deps);
+  const notifier = createNotifier({ name: "n", type: block.type, settings }, testDeps());
   open.defer(() => notifier.close());
   const remarks: Finding[] = [];
   await notifier.verify(never, (remark) => remarks.push(remark));
@@ -66,12 +58,14 @@ test("Slack: an answer without scopes and with odd names is worth a look, and is
   expect(who.length).toBeLessThanOrEqual(120);
 });
 
-test("e-mail: the server answers, and takes the password where there is one", async () => {
-  const relay = open.use(await startSmtp());
+test.each([
+  ["without a password", undefined, "the mail server answers"],
+  ["with one", { user: "ops", password: "canary" }, "the mail server answers and takes user and password"],
+])("e-mail: what is seen of a server %s", async (_, login, remark) => {
+  const server = open.use(await startSmtp(login && { login }));
   const mail = { type: "email" as const, from: "a@example.com", to: ["b@example.com"], tls: "none" };
-  expect(await verify({ ...mail, url: relay.url })).toEqual([
-    relay.url.includes("@") ? "the mail server answers and takes user and password" : "the mail server answers",
-  ]);
+  expect(await verify({ ...mail, url: server.url })).toEqual([remark]);
+  expect(server.logins).toEqual(login === undefined ? [] : [login]);
 });
 
 test("webhook: a connection and not a word", async () => {

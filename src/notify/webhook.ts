@@ -3,6 +3,7 @@ import { createHmac } from "node:crypto";
 import { z } from "zod";
 import { good } from "../core/finding.ts";
 import { type Delivery, type Message, type Notifier, NotifyError, type Receipt } from "../core/ports.ts";
+import { parseJson } from "../lib/json.ts";
 import { reach } from "../lib/reach.ts";
 import type { Secret } from "../lib/secret.ts";
 import { secretText, secretUrl } from "../lib/zod.ts";
@@ -140,12 +141,8 @@ function objectionIn(text: string): string | undefined {
 }
 
 function saysNo(text: string): boolean {
-  try {
-    const answer: unknown = JSON.parse(text);
-    return typeof answer === "object" && answer !== null && "ok" in answer && answer.ok === false;
-  } catch {
-    return false; // most receivers answer no JSON, and may
-  }
+  const answer = parseJson(text); // most receivers answer none, and may
+  return typeof answer === "object" && answer !== null && "ok" in answer && answer.ok === false;
 }
 
 const LATER = [408, 425, 429];

@@ -1,9 +1,7 @@
 // Rows that are not what was written, found at the start: they are put aside whole, so that the same damage is told once and somebody
 // can look at it. A row is never repaired by guessing.
-
 import { alertOf, factOf, outboxRowOf, type Row, snapshotOf } from "./rows.ts";
-import type { Session } from "./sql.ts";
-import { transaction } from "./sql.ts";
+import { type Session, transaction } from "./sql.ts";
 
 interface Damaged {
   /** For people: its table and key. */
@@ -22,6 +20,7 @@ export function setDamagedAside(session: Session, nowMs: number, beforeChange: (
       session.run("setAside", Math.round(nowMs), name, JSON.stringify(row));
       drop(session);
     }
+    session.run("freeMerged"); // a late row that is put aside, or whose key is damaged, must not take along those that it covers
   });
   return found.map(({ name }) => name);
 }

@@ -5,14 +5,16 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { StoreError } from "../core/ports.ts";
 import { DamageError, explain, isDamage, VanishedError } from "./errors.ts";
-import { DATABASE_FILE, isBegun, markBegun, moveAside, sizeOf, sync } from "./folder.ts";
+import { DATABASE_FILE, isBegun, isEmpty, markBegun, moveAside, sync } from "./folder.ts";
 import type { Lost } from "./lost.ts";
 import { checkVersion, migrate, versionOf } from "./migrate.ts";
 import { rowSum } from "./rows.ts";
 import { SQL } from "./sql.ts";
 
-/** Waiting for another process's lock blocks the event loop, so it is short. */
-const BUSY_TIMEOUT_MS = 2000;
+/** Waiting for another program's lock blocks the event loop, and with it the watch. */
+const BUSY_TIMEOUT_MS = 250;
+/** A command watches nothing. */
+const BESIDE_TIMEOUT_MS = 2000;
 
 /**
  * For the holder of the lock. The folder must exist. Throws StoreError: cannot be opened or written, or written by a newer margind.
@@ -38,17 +40,21 @@ export function reopenDatabase(stateDir: string, nowMs: number): DatabaseSync {
 
 /** Beside a running daemon, to read and write what is there. */
 export function openBeside(stateDir: string): DatabaseSync {
-  const db = openForReading(stateDir, false);
+  const db = openThere(stateDir, false);
   if (db === undefined) throw new StoreError(`the state in ${stateDir}: there is no database yet`);
   return db;
 }
 
 /** For `margind status`. Undefined when there is no database yet. */
-export function openForReading(stateDir: string, readOnly = true): DatabaseSync | undefined {
+export function openForReading(stateDir: string): DatabaseSync | undefined {
+  return openThere(stateDir, true);
+}
+
+function openThere(stateDir: string, readOnly: boolean): DatabaseSync | undefined {
   return guarded(stateDir, () => {
     const file = join(stateDir, DATABASE_FILE);
-    if ((sizeOf(file) ?? 0) === 0) return undefined; // an empty one is one that could not be begun
-    return checked(new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS, readOnly }), (db) => {
+    if (isEmpty(file)) return undefined; // an empty one is one that could not be begun
+    return checked(new DatabaseSync(file, { timeout: BESIDE_TIMEOUT_MS, readOnly }), (db) => {
       if (!readOnly) setPragmas(db);
       checkVersion(db);
     });
@@ -56,22 +62,22 @@ export function openForReading(stateDir: string, readOnly = true): DatabaseSync 
 }
 
 function openExisting(stateDir: string, nowMs: number): DatabaseSync {
-  const size = sizeOf(join(stateDir, DATABASE_FILE)) ?? 0;
-  if (size === 0 && isBegun(stateDir)) throw new VanishedError("the database is gone or empty");
+  if (isEmpty(join(stateDir, DATABASE_FILE)) && isBegun(stateDir))
+    throw new VanishedError("the database is gone or empty");
   return open(stateDir, nowMs);
 }
 
 function open(stateDir: string, nowMs: number): DatabaseSync {
   const file = join(stateDir, DATABASE_FILE);
-  const isEmpty = (sizeOf(file) ?? 0) === 0;
+  const isNew = isEmpty(file);
   return checked(new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS }), (db) => {
     setPragmas(db);
     checkIntegrity(db);
-    if (versionOf(db) === 0 && !isEmpty && isBegun(stateDir)) throw new VanishedError("the database has no tables");
+    if (versionOf(db) === 0 && !isNew && isBegun(stateDir)) throw new VanishedError("the database has no tables");
     migrate(db, file);
     const opened = new Date(nowMs).toISOString();
     db.prepare(SQL.setFact).run("opened", opened, rowSum("opened", opened));
-    if (isEmpty) sync(stateDir);
+    if (isNew) sync(stateDir);
     if (!isBegun(stateDir)) markBegun(stateDir);
   });
 }

@@ -3,8 +3,9 @@
 import { z } from "zod";
 import { isSubject } from "../core/announce.ts";
 import type { AlertState } from "../core/lifecycle.ts";
-import { type Message, SEVERITIES, type Subject } from "../core/ports.ts";
+import { type NewRow, SEVERITIES, type Subject } from "../core/ports.ts";
 import type { Snapshot } from "../core/store.ts";
+import { parseJson } from "../lib/json.ts";
 
 const severity = z.enum(SEVERITIES);
 const subject = z.custom<Subject>((value) => typeof value === "string" && isSubject(value));
@@ -69,12 +70,7 @@ const body = z.object({
   edits: z.array(z.object({ key: z.string(), message })),
 });
 
-export interface RowBody {
-  readonly incidents: readonly string[];
-  readonly message: Message;
-  readonly rootKey: string | null;
-  readonly edits: readonly { readonly key: string; readonly message: Message }[];
-}
+type RowBody = Pick<NewRow, "incidents" | "message" | "rootKey" | "edits">;
 
 export const decodeState = (text: string): AlertState | undefined => decode(state, text);
 export const decodeSnapshot = (text: string): Snapshot | undefined => decode(snapshot, text);
@@ -82,10 +78,4 @@ export const decodeBody = (text: string): RowBody | undefined => decode(body, te
 export const decodeReceipt = (text: string): Readonly<Record<string, string>> | undefined =>
   decode(z.record(z.string(), z.string()), text);
 
-function decode<T>(schema: z.ZodType<T>, text: string): T | undefined {
-  try {
-    return schema.safeParse(JSON.parse(text)).data;
-  } catch {
-    return undefined; // not JSON
-  }
-}
+const decode = <T>(schema: z.ZodType<T>, text: string): T | undefined => schema.safeParse(parseJson(text)).data;

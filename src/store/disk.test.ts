@@ -19,8 +19,8 @@ import { keyOf } from "../../test/support/messages.ts";
 import { changes, delivered, keysOf, NOW_MS, newRow, nothing, snapshot } from "../../test/support/store-contract.ts";
 import { StoreError } from "../core/ports.ts";
 import type { Store } from "../core/store.ts";
-import { BALLAST_BYTES } from "./ballast.ts";
 import { DATABASE_FILE } from "./folder.ts";
+import { RESERVE_BYTES } from "./reserve.ts";
 import { openStore, openStoreBeside } from "./sqlite.ts";
 
 const RESERVE = "margind.reserve";
@@ -62,16 +62,16 @@ function crashed(disk: SmallDisk, suffixes: readonly string[]): void {
   store.close();
 }
 
-// ---------------------------------------------------------------- the ballast
+// ---------------------------------------------------------------- the reserve
 
-test("H3: the ballast is made of real bytes, for its owner alone, once there is time, and only once", () => {
+test("H3: the reserve is made of real bytes, for its owner alone, once there is time, and only once", () => {
   using folder = tempFolder();
   const { store, mend, kind } = start(folder.path);
   const file = join(folder.path, RESERVE);
   expect(existsSync(file)).toBe(false);
   mend();
   const { size, blocks, mode, mtimeMs } = statSync(file);
-  expect([size, blocks * 512 >= BALLAST_BYTES, mode & 0o777]).toEqual([BALLAST_BYTES, true, 0o600]);
+  expect([size, blocks * 512 >= RESERVE_BYTES, mode & 0o777]).toEqual([RESERVE_BYTES, true, 0o600]);
   mend();
   expect(statSync(file).mtimeMs).toBe(mtimeMs);
   expect([kind(), readdirSync(folder.path).filter((name) => name.endsWith(".partial"))]).toEqual([undefined, []]);
@@ -80,7 +80,7 @@ test("H3: the ballast is made of real bytes, for its owner alone, once there is 
 
 testWith(
   "a disk of its own",
-  "H3: a disk that gets full takes the next commits from the ballast, and people hear of it",
+  "H3: a disk that gets full takes the next commits from the reserve, and people hear of it",
   () => {
     using disk = mountDisk("8m");
     const { store, mend, trouble, said } = start(disk.path);
@@ -91,7 +91,7 @@ testWith(
     expect(names.length).toBeGreaterThan(150);
     expect(existsSync(join(disk.path, RESERVE))).toBe(false);
     expect(trouble()).toEqual({ kind: "reserve", reason: `the state in ${disk.path}: the disk is full or nearly so` });
-    expect(said).toEqual(["the state in DIR: the disk is full, and the room that was kept back for that is freed"]);
+    expect(said).toEqual(["the state in DIR: the disk is full, and the reserve is freed"]);
     expect(refusal).toEqual(new StoreError(`the state in ${disk.path}: the disk is full`));
     expect(keysOf(store.pending(0))).toEqual(["before", ...names].map(keyOf));
     mend();
@@ -100,7 +100,7 @@ testWith(
     disk.free();
     commit(store, "after");
     mend();
-    expect([trouble(), statSync(join(disk.path, RESERVE)).size]).toEqual([undefined, BALLAST_BYTES]);
+    expect([trouble(), statSync(join(disk.path, RESERVE)).size]).toEqual([undefined, RESERVE_BYTES]);
     expect(said.at(-1)).toBe("the state in DIR: there is room on the disk again");
     store.close();
     const again = start(disk.path);
@@ -109,7 +109,7 @@ testWith(
   },
 );
 
-testWith("a disk of its own", "H3: the ballast does not take the last room that somebody has just freed", () => {
+testWith("a disk of its own", "H3: the reserve does not take the last room that somebody has just freed", () => {
   using disk = mountDisk("3m");
   const { store, mend, kind, said } = start(disk.path);
   mend();
@@ -171,7 +171,7 @@ function checkStart(disk: SmallDisk, reason: RegExp, mendDisk: () => void, isEmp
   mendDisk();
   mend();
   expect(trouble()).toBeUndefined();
-  expect(said).toContain("the state in DIR: the disk works again, what was kept in memory is stored");
+  expect(said).toContain("the state in DIR: it can be written again, what was kept in memory is stored");
   expect(store.dataVersion()).not.toBe(before);
   commit(store, "newer");
   store.close();
@@ -225,7 +225,7 @@ testWith("a disk of its own", "H3: a full disk at the very first start is no rea
 
 testWith(
   "a disk of its own",
-  "H3: a full disk at the start with the ballast still there: the store begins on the disk",
+  "H3: a full disk at the start with the reserve still there: the store begins on the disk",
   () => {
     using disk = mountDisk("8m");
     const first = start(disk.path);
@@ -235,7 +235,7 @@ testWith(
     disk.fill();
     const { store, kind, said, lost } = start(disk.path);
     expect([kind(), lost, keysOf(store.pending(0))]).toEqual(["reserve", undefined, [keyOf("a")]]);
-    expect(said).toEqual(["the state in DIR: the disk is full, and the room that was kept back for that is freed"]);
+    expect(said).toEqual(["the state in DIR: the disk is full, and the reserve is freed"]);
     commit(store, "b");
     store.close();
     const again = start(disk.path);

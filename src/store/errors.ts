@@ -12,14 +12,29 @@ export class VanishedError extends Error {
   override readonly name = "VanishedError";
 }
 
-const CODES: Readonly<Record<number, string>> = {
-  5: "locked by another program",
-  8: "read-only (check that its files belong to margind's user)",
-  10: "disk I/O error",
-  11: "the database is damaged",
-  13: "the disk is full",
-  14: "cannot be opened (check that the folder exists and belongs to margind's user)",
-  26: "the database is damaged",
+/** SQLite's result codes that are told apart here: https://sqlite.org/rescode.html */
+export const SQLITE = { busy: 5, readOnly: 8, io: 10, corrupt: 11, full: 13, cannotOpen: 14, notDatabase: 26 } as const;
+
+const SQLITE_WORDS: Readonly<Record<number, string>> = {
+  [SQLITE.busy]: "locked by another program",
+  [SQLITE.readOnly]: "read-only (check that its files belong to margind's user)",
+  [SQLITE.io]: "disk I/O error",
+  [SQLITE.corrupt]: "the database is damaged",
+  [SQLITE.full]: "the disk is full",
+  [SQLITE.cannotOpen]: "cannot be opened (check that the folder exists and belongs to margind's user)",
+  [SQLITE.notDatabase]: "the database is damaged",
+};
+
+const SYSTEM_WORDS: Readonly<Record<string, string>> = {
+  ENOENT: "the folder cannot be created there",
+  ENOTDIR: "the folder cannot be created there",
+  EEXIST: "a file stands where the folder should be",
+  EACCES: "no permission to read or write it",
+  EPERM: "no permission to read or write it",
+  EROFS: "the file system is read-only",
+  EIO: "disk I/O error",
+  ENOSPC: "the disk is full",
+  EDQUOT: "the disk is full",
 };
 
 /** -shm cannot grow: the disk is full, although SQLite calls it an I/O error. */
@@ -35,22 +50,11 @@ export function explain(error: unknown, stateDir: string): StoreError {
 
 function reasonOf(error: unknown): string {
   if (errcodeOf(error) === SHM_CANNOT_GROW) return "the disk is full";
-  const code = primaryCode(error);
-  return (code === undefined ? undefined : CODES[code]) ?? systemReason(error);
+  const words = SQLITE_WORDS[primaryCode(error) ?? 0] ?? SYSTEM_WORDS[systemCode(error)];
+  return words ?? (error instanceof Error ? error.message : String(error));
 }
 
-function systemReason(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const code = systemCode(error);
-  if (code === "ENOENT" || code === "ENOTDIR") return "the folder cannot be created there";
-  if (code === "EEXIST") return "a file stands where the folder should be";
-  if (code === "EACCES" || code === "EPERM") return "no permission to read or write it";
-  if (code === "EROFS") return "the file system is read-only";
-  if (code === "EIO") return "disk I/O error";
-  return code === "ENOSPC" || code === "EDQUOT" ? "the disk is full" : error.message;
-}
-
-/** SQLite's result code without its extension (https://sqlite.org/rescode.html); undefined for any other error. */
+/** SQLite's result code without its extension; undefined for any other error. */
 export function primaryCode(error: unknown): number | undefined {
   const code = errcodeOf(error);
   return code === undefined ? undefined : code & 255;
@@ -68,15 +72,16 @@ export function systemCode(error: unknown): string {
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
 }
 
-/** SQLITE_CORRUPT 11, SQLITE_NOTADB 26, or what a check of our own found. */
+/** What SQLite says of the file, or what a check of our own found. */
 export function isDamage(error: unknown): boolean {
   if (error instanceof StoreError) return isDamage(error.cause);
-  return error instanceof DamageError || [11, 26].includes(primaryCode(error) ?? 0);
+  const code = primaryCode(error);
+  return error instanceof DamageError || code === SQLITE.corrupt || code === SQLITE.notDatabase;
 }
 
 export function isFull(error: unknown): boolean {
   return (
-    primaryCode(error) === 13 ||
+    primaryCode(error) === SQLITE.full ||
     errcodeOf(error) === SHM_CANNOT_GROW ||
     ["ENOSPC", "EDQUOT"].includes(systemCode(error))
   );
@@ -88,5 +93,5 @@ export function isFull(error: unknown): boolean {
  */
 export function isFatalForConnection(error: unknown): boolean {
   const code = errcodeOf(error);
-  return (primaryCode(error) === 10 && code !== SHM_CANNOT_GROW) || code === FILE_MOVED || isDamage(error);
+  return (primaryCode(error) === SQLITE.io && code !== SHM_CANNOT_GROW) || code === FILE_MOVED || isDamage(error);
 }

@@ -11,14 +11,19 @@ test("an installation keeps its name, and two have different ones", () => {
   expect(instanceOf(there)).not.toBe(name);
 });
 
-test("a ban outlives the process until it is cleared", () => {
-  const store = createMemoryStore();
-  expect(banOf(store).load()).toBeUndefined();
-  banOf(store).save(1_583_950_000_000.4, 1_583_960_000_000.5);
-  expect(banOf(store).load()).toEqual({ beginMs: 1_583_950_000_000, untilMs: 1_583_960_000_001 });
-  banOf(store).clear();
-  expect(banOf(store).load()).toBeUndefined();
-});
+test.each(["rate", "firewall", "ban"] as const)(
+  "a pause of kind %s outlives the process until it is cleared",
+  (kind) => {
+    const store = createMemoryStore();
+    expect(banOf(store).load()).toBeUndefined();
+    banOf(store).save({ beginMs: 1_583_950_000_000, untilMs: 1_583_960_000_000, kind });
+    expect(banOf(store).load()).toEqual({ beginMs: 1_583_950_000_000, untilMs: 1_583_960_000_000, kind });
+    store.setFact("ban", '{"beginMs":1,"untilMs":2,"kind":"odd"}');
+    expect(banOf(store).load()).toEqual({ beginMs: 1, untilMs: 2 });
+    banOf(store).clear();
+    expect(banOf(store).load()).toBeUndefined();
+  },
+);
 
 test.each([
   "",

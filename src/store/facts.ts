@@ -1,7 +1,9 @@
-// Small durable facts: the installation's id, a ban that must outlive a restart, the bars that were read last.
+// Small durable facts: the installation's id, a ban that must outlive a restart, the bars that were read last. One that cannot be read
+// counts as never stored: the bars are asked for anew, and the exchange says again that it bans.
 import { randomUUID } from "node:crypto";
 import type { Bars } from "../core/ports.ts";
 import type { Store } from "../core/store.ts";
+import { parseJson } from "../lib/json.ts";
 
 /** Stable id of this installation, part of every idempotency key and Message-ID. */
 export function instanceOf(store: Store): string {
@@ -12,18 +14,28 @@ export function instanceOf(store: Store): string {
   return made;
 }
 
-/** Begin and end of a ban, wall ms. One per store: bans are per IP address, and so is a daemon. */
+/** Begin and end of a pause, wall ms. One per store: limits are per IP address, and so is a daemon. */
+interface StoredPause {
+  readonly beginMs: number;
+  readonly untilMs: number;
+  readonly kind?: PauseKind;
+}
+const PAUSE_KINDS = ["rate", "firewall", "ban"] as const;
+type PauseKind = (typeof PAUSE_KINDS)[number];
+
+/** The fact has the name of the gravest kind: older versions wrote no other. */
 export function banOf(store: Store) {
   return {
-    load(): { beginMs: number; untilMs: number } | undefined {
-      const parsed = parse(store.fact("ban"));
+    load(): StoredPause | undefined {
+      const parsed = parseJson(store.fact("ban") ?? "");
       if (typeof parsed !== "object" || parsed === null || !("beginMs" in parsed) || !("untilMs" in parsed))
         return undefined;
       const { beginMs, untilMs } = parsed;
-      return typeof beginMs === "number" && typeof untilMs === "number" ? { beginMs, untilMs } : undefined;
+      if (typeof beginMs !== "number" || typeof untilMs !== "number") return undefined;
+      const kind = PAUSE_KINDS.find((each) => "kind" in parsed && parsed.kind === each);
+      return { beginMs, untilMs, ...(kind !== undefined && { kind }) };
     },
-    save: (beginMs: number, untilMs: number): void =>
-      store.setFact("ban", JSON.stringify({ beginMs: Math.round(beginMs), untilMs: Math.round(untilMs) })),
+    save: (pause: StoredPause): void => store.setFact("ban", JSON.stringify(pause)),
     clear: (): void => store.setFact("ban", ""),
   };
 }
@@ -31,7 +43,7 @@ export function banOf(store: Store) {
 export function barsOf(store: Store) {
   return {
     load(account: string): { bars: Bars; atMs: number } | undefined {
-      const parsed = parse(store.fact(`bars.${account}`));
+      const parsed = parseJson(store.fact(`bars.${account}`) ?? "");
       if (typeof parsed !== "object" || parsed === null || !("atMs" in parsed) || !("bars" in parsed)) return undefined;
       const { atMs, bars } = parsed;
       return typeof atMs === "number" && isBars(bars) ? { bars, atMs } : undefined;
@@ -39,15 +51,6 @@ export function barsOf(store: Store) {
     save: (account: string, bars: Bars, atMs: number): void =>
       store.setFact(`bars.${account}`, JSON.stringify({ bars, atMs: Math.round(atMs) })),
   };
-}
-
-/** Unreadable counts as never stored: the bars are asked for anew, and the exchange says again that it bans. */
-function parse(text: string | undefined): unknown {
-  try {
-    return JSON.parse(text ?? "null");
-  } catch {
-    return undefined;
-  }
 }
 
 function isBars(value: unknown): value is Bars {

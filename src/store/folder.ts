@@ -16,7 +16,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { explain, isFull, primaryCode, systemCode } from "./errors.ts";
+import { explain, isFull, primaryCode, SQLITE, systemCode } from "./errors.ts";
 
 export const DATABASE_FILE = "margind.db";
 const MARK_FILE = "margind.begun";
@@ -79,6 +79,9 @@ export function markBegun(stateDir: string): void {
 /** Undefined when there is no such file. */
 export const sizeOf = (file: string): number | undefined => statSync(file, { throwIfNoEntry: false })?.size;
 
+/** There is no such file, or nothing in it. */
+export const isEmpty = (file: string): boolean => (sizeOf(file) ?? 0) === 0;
+
 /** The database with its journal and index, under a name that says when. Undefined when nothing was there to move. */
 export function moveAside(stateDir: string, nowMs: number): string | undefined {
   const file = join(stateDir, DATABASE_FILE);
@@ -100,7 +103,7 @@ function freeName(wanted: string): string {
 
 // ---------------------------------------------------------------- the disk itself
 
-export type DiskFault = "full" | "read-only" | "failing";
+export type DiskFault = "full" | "read-only" | "failing" | "locked"; // the database, by a program that is no margind: whoever asks holds margind's own lock
 
 const FAULTS: Readonly<Record<string, DiskFault>> = {
   ENOSPC: "full",
@@ -116,8 +119,10 @@ const FAULTS: Readonly<Record<string, DiskFault>> = {
 export function diskFaultOf(error: unknown, stateDir: string): DiskFault | undefined {
   if (isFull(error)) return "full";
   const code = primaryCode(error);
-  if (code === 10) return tryDisk(stateDir) ?? "failing";
-  return code === 8 || code === 14 ? tryDisk(stateDir) : FAULTS[systemCode(error)];
+  if (code === SQLITE.busy) return "locked";
+  if (code === SQLITE.io) return tryDisk(stateDir) ?? "failing";
+  const mayBeOwner = code === SQLITE.readOnly || code === SQLITE.cannotOpen;
+  return mayBeOwner ? tryDisk(stateDir) : FAULTS[systemCode(error)];
 }
 
 /** Writes and syncs a little file: what keeps it from that, if it is the disk. */

@@ -9,6 +9,7 @@ import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
 import { mountDisk, testWith } from "../../test/support/disk.ts";
 import { tempFolder } from "../../test/support/folder.ts";
+import { untilTrue } from "../../test/support/server.ts";
 import { lockHolder, takeLock } from "./lock.ts";
 
 const MODULE = new URL("./lock.ts", import.meta.url).href;
@@ -55,10 +56,6 @@ async function contend(stateDir: string, { flags = [], under = [] }: Ways = {}):
       await exited;
     },
   };
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
 test("a second process is refused and told who holds it; a kill -9 of the holder frees it at once", async () => {
@@ -281,7 +278,7 @@ testWith(
     const calls = "ftruncate,rename,unlink";
     const slowly = ["strace", "-f", "-qq", "-o", trace, "-e", `trace=${calls}`, "-e", `inject=${calls}:delay_enter=2s`];
     const late = contend(folder.path, { under: slowly });
-    await until(() => existsSync(trace) && readFileSync(trace, "utf8").includes("("));
+    await untilTrue(() => existsSync(trace) && readFileSync(trace, "utf8").includes("("));
     await using holder = await contend(folder.path);
     await using second = await late;
     await using third = await contend(folder.path);

@@ -8,7 +8,8 @@ import { readFileSync, realpathSync, truncateSync, writeFileSync } from "node:fs
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { explain, isDamage, primaryCode } from "./errors.ts";
+import { parseJson } from "../lib/json.ts";
+import { explain, isDamage, primaryCode, SQLITE } from "./errors.ts";
 import { diskFaultOf, scratchFolder, sizeOf } from "./folder.ts";
 
 export interface Holder {
@@ -23,8 +24,6 @@ export type LockResult =
 
 /** A `margind status` that looks at this very moment holds a read lock for microseconds: wait that out. */
 const TAKE_TIMEOUT_MS = 500;
-const SQLITE_BUSY = 5;
-const SQLITE_READONLY = 8;
 
 /** Garbage collection would close them, and a closed one holds nothing. */
 const held = new Map<string, readonly DatabaseSync[]>();
@@ -135,9 +134,9 @@ function tryGrip(file: string): Grip {
     db.exec("PRAGMA incremental_vacuum(1)"); // needs the right to write, and writes nothing
     return { kind: "exclusive", db };
   } catch (error) {
-    if (primaryCode(error) === SQLITE_READONLY && db?.isTransaction) return { kind: "shared", db, error };
+    if (primaryCode(error) === SQLITE.readOnly && db?.isTransaction) return { kind: "shared", db, error };
     db?.close();
-    return primaryCode(error) === SQLITE_BUSY ? { kind: "taken" } : { kind: "none", error };
+    return primaryCode(error) === SQLITE.busy ? { kind: "taken" } : { kind: "none", error };
   }
 }
 
@@ -149,7 +148,7 @@ function isTaken(file: string, stateDir: string): boolean {
     db.exec("BEGIN; SELECT count(*) FROM sqlite_schema"); // takes its read lock at the first read
     return false;
   } catch (error) {
-    if (primaryCode(error) === SQLITE_BUSY) return true;
+    if (primaryCode(error) === SQLITE.busy) return true;
     if (isDamage(error)) return false; // a holder's lock would have shown first
     throw explain(error, stateDir);
   } finally {
@@ -184,7 +183,7 @@ function readHolder(stateDir: string): Holder | undefined {
 
 function readNote(file: string): Holder | undefined {
   try {
-    const raw: unknown = JSON.parse(readFileSync(file, "utf8"));
+    const raw = parseJson(readFileSync(file, "utf8"));
     if (typeof raw !== "object" || raw === null || !("pid" in raw) || !("host" in raw) || !("sinceMs" in raw))
       return undefined;
     const { pid, host, sinceMs } = raw;
@@ -192,6 +191,6 @@ function readNote(file: string): Holder | undefined {
       ? { pid, host, sinceMs }
       : undefined;
   } catch {
-    return undefined; // missing or half written: the refusal is told without a name
+    return undefined; // missing, or not to be read: the refusal is told without a name
   }
 }

@@ -2,19 +2,17 @@
 // swallow it, and the database that could remember it is the one that was lost.
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { LostState } from "../core/situation.ts";
+import { parseJson } from "../lib/json.ts";
 import { diskFaultOf, makeFile } from "./folder.ts";
 
 export interface Lost {
-  readonly kind:
-    | "damaged" // the database; it was moved aside
-    | "vanished" // one was begun here, and it is gone or empty
-    | "unreadable" // the disk does not give it
-    | "rows"; // some rows are not what was written; they were put into the table `damaged`
+  readonly kind: LostState;
   /** Where the damaged database lies now. */
   readonly movedTo: string | undefined;
 }
 
-const KINDS = ["damaged", "vanished", "unreadable", "rows"] as const;
+const KINDS = ["damaged", "vanished", "unreadable", "rows"] as const satisfies readonly LostState[];
 const fileIn = (stateDir: string): string => join(stateDir, "margind.lost");
 
 export function noteLost(stateDir: string, lost: Lost): void {
@@ -27,7 +25,8 @@ export function noteLost(stateDir: string, lost: Lost): void {
 export function notedLost(stateDir: string): Lost | undefined {
   const text = readText(fileIn(stateDir));
   if (text === undefined) return undefined;
-  const found = new Map(Object.entries(parse(text)));
+  const parsed = parseJson(text);
+  const found = new Map(Object.entries(typeof parsed === "object" && parsed !== null ? parsed : {}));
   const movedTo = found.get("movedTo");
   const kind = KINDS.find((each) => each === found.get("kind")) ?? "damaged"; // that file itself may be cut
   return { kind, movedTo: typeof movedTo === "string" ? movedTo : undefined };
@@ -51,14 +50,5 @@ function readText(file: string): string | undefined {
     return readFileSync(file, "utf8");
   } catch {
     return undefined; // there is none, or the disk does not give it
-  }
-}
-
-function parse(text: string): object {
-  try {
-    const parsed: unknown = JSON.parse(text);
-    return typeof parsed === "object" && parsed !== null ? parsed : {};
-  } catch {
-    return {};
   }
 }

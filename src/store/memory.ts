@@ -6,7 +6,7 @@ import { DatabaseSync } from "node:sqlite";
 import { StoreError } from "../core/ports.ts";
 import { checkIntegrity } from "./database.ts";
 import { isDamage } from "./errors.ts";
-import { DATABASE_FILE, isBegun, scratchFolder, sizeOf } from "./folder.ts";
+import { DATABASE_FILE, isBegun, isEmpty, scratchFolder, sizeOf } from "./folder.ts";
 import type { Lost } from "./lost.ts";
 import { checkNotNewer, createTables, versionOf } from "./migrate.ts";
 
@@ -17,13 +17,16 @@ export interface Memory {
   readonly lost: Lost | undefined;
 }
 
-/** Throws StoreError when what is on the disk was written by a newer margind. */
-export function openMemory(stateDir: string): Memory {
+/**
+ * Throws StoreError when what is on the disk was written by a newer margind.
+ * @param isLocked another program has the database open.
+ */
+export function openMemory(stateDir: string, isLocked: boolean): Memory {
   const db = new DatabaseSync(":memory:");
   createTables(db);
   try {
-    if ((sizeOf(join(stateDir, DATABASE_FILE)) ?? 0) > 0)
-      return { db, seededUpTo: seed(db, stateDir), lost: undefined };
+    if (!isEmpty(join(stateDir, DATABASE_FILE)))
+      return { db, seededUpTo: seed(db, stateDir, isLocked), lost: undefined };
     return { db, seededUpTo: 0, lost: isBegun(stateDir) ? { kind: "vanished", movedTo: undefined } : undefined };
   } catch (error) {
     if (error instanceof StoreError) throw error;
@@ -32,18 +35,13 @@ export function openMemory(stateDir: string): Memory {
   }
 }
 
-/**
- * Reads a copy that lies in RAM: where nothing can be written SQLite cannot open a journal, and so not even read what is in it.
- * Nobody here has the database open now, so `fs` may.
- */
-function seed(db: DatabaseSync, stateDir: string): number {
+/** Reads a copy that lies in RAM: where nothing can be written SQLite cannot open a journal, and so not even read what is in it. */
+function seed(db: DatabaseSync, stateDir: string, isLocked: boolean): number {
   const scratch = mkdtempSync(join(scratchFolder(), "margind-"));
   try {
     const copy = join(scratch, DATABASE_FILE);
-    for (const suffix of ["", "-wal"]) {
-      const from = join(stateDir, DATABASE_FILE + suffix);
-      if (sizeOf(from) !== undefined) copyFileSync(from, copy + suffix);
-    }
+    if (isLocked) copyBeside(join(stateDir, DATABASE_FILE), copy);
+    else copyFiles(join(stateDir, DATABASE_FILE), copy);
     bringUpToDate(copy);
     db.prepare("ATTACH ? AS disk").run(copy);
     db.exec(SEED);
@@ -52,6 +50,23 @@ function seed(db: DatabaseSync, stateDir: string): number {
     return Number(last ?? 0);
   } finally {
     rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+/** Nobody here has the database open now, so `fs` may. */
+function copyFiles(file: string, copy: string): void {
+  for (const suffix of ["", "-wal"]) {
+    if (sizeOf(file + suffix) !== undefined) copyFileSync(file + suffix, copy + suffix);
+  }
+}
+
+/** Files that another program writes to may not fit together: SQLite reads what was committed last. */
+function copyBeside(file: string, copy: string): void {
+  const db = new DatabaseSync(file, { readOnly: true });
+  try {
+    db.prepare("VACUUM INTO ?").run(copy);
+  } finally {
+    db.close();
   }
 }
 

@@ -1,5 +1,6 @@
 // All of margind's SQL but the schema, and the open database that runs it.
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
+import { primaryCode, SQLITE } from "./errors.ts";
 import type { Row } from "./rows.ts";
 
 export const SQL = {
@@ -29,10 +30,14 @@ export const SQL = {
   facts: "SELECT name, value, sum FROM fact",
   dropFact: "DELETE FROM fact WHERE name = ?",
   dataVersion: "PRAGMA data_version",
+  busyTimeout: "PRAGMA busy_timeout",
   old: "SELECT id, key FROM outbox WHERE delivered_ms IS NOT NULL AND delivered_ms < ?",
   dropRow: "DELETE FROM outbox WHERE id = ?",
   dropMerged: `DELETE FROM outbox WHERE delivered_ms IS NULL
     AND merged_into = (SELECT key FROM outbox WHERE id = ?)`,
+  // Nothing undelivered waits for a row that is not there.
+  freeMerged: `UPDATE outbox SET merged_into = NULL
+    WHERE delivered_ms IS NULL AND merged_into IS NOT NULL AND merged_into NOT IN (SELECT key FROM outbox)`,
   setAside: "INSERT INTO damaged (found_ms, origin, content) VALUES (?, ?, ?)",
 } as const;
 
@@ -44,6 +49,8 @@ export interface Session {
   all(name: Name, ...values: readonly SQLInputValue[]): readonly Row[];
   get(name: Name, ...values: readonly SQLInputValue[]): Row | undefined;
   run(name: Name, ...values: readonly SQLInputValue[]): { readonly isChanged: boolean; readonly id: number };
+  /** Whether a lock of another program is waited for, as it is at first. */
+  setPatient(isPatient: boolean): void;
 }
 
 export function sessionOf(db: DatabaseSync): Session {
@@ -53,6 +60,7 @@ export function sessionOf(db: DatabaseSync): Session {
     statements.set(name, statement);
     return statement;
   };
+  let patienceMs: number | undefined; // while it has none: what it had
   return {
     db,
     all: (name, ...values) => prepared(name).all(...values),
@@ -61,10 +69,28 @@ export function sessionOf(db: DatabaseSync): Session {
       const { changes, lastInsertRowid } = prepared(name).run(...values);
       return { isChanged: changes > 0, id: Number(lastInsertRowid) };
     },
+    setPatient(isPatient) {
+      if (isPatient === (patienceMs === undefined)) return;
+      const nextMs = patienceMs ?? 0;
+      patienceMs = isPatient ? undefined : Number(prepared("busyTimeout").get()?.["timeout"] ?? 0);
+      db.exec(`PRAGMA busy_timeout = ${nextMs}`);
+    },
   };
 }
 
-export function transaction<T>({ db }: Session, work: () => T): T {
+/** A lock that was waited for in vain is not waited for again until a transaction succeeds: every wait holds up the watch. */
+export function transaction<T>(session: Session, work: () => T): T {
+  try {
+    const result = inTransaction(session, work);
+    session.setPatient(true);
+    return result;
+  } catch (error) {
+    if (primaryCode(error) === SQLITE.busy) session.setPatient(false);
+    throw error;
+  }
+}
+
+function inTransaction<T>({ db }: Session, work: () => T): T {
   db.exec("BEGIN IMMEDIATE");
   try {
     const result = work();

@@ -256,6 +256,22 @@ test("H5: a digit that became another is noticed, in every table", () => {
   expect(files.unreadable).toHaveLength(5);
 });
 
+test.each([
+  ["its text", "body = replace(body, '11.3', '41.3')"],
+  ["its key", "key = 'x' || substr(key, 2)"],
+])("H5: a late row that is damaged in %s sets free the intact rows that it covers: they are delivered", (_, damage) => {
+  using files = open();
+  files.store.commit({ ...nothing, rows: [newRow("a"), newRow("b"), newRow("sent")] });
+  files.store.settle(keyOf("sent"), { kind: "delivered", atMs: NOW_MS, receipt: { ts: "1" } });
+  files.store.supersede(["a", "b"].map(keyOf), newRow("late"));
+  files.store.commit({ ...nothing, rows: [newRow("c"), newRow("d")] });
+  files.store.supersede(["c"].map(keyOf), newRow("other late"));
+  files.meddle(`UPDATE outbox SET ${damage} WHERE key = '${keyOf("late")}'`);
+  const again = files.again();
+  expect(keysOf(again.pending(0))).toEqual(["a", "b", "d", "other late"].map(keyOf));
+  expect([files.unreadable, files.lost()?.kind]).toEqual([["outbox 4"], "rows"]);
+});
+
 test("H5: a row that is damaged while the store is open is told once, however often it is read", () => {
   using files = open();
   files.store.commit({ alerts: [], rows: [newRow("a"), newRow("b")], snapshot: undefined });

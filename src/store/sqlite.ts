@@ -1,10 +1,11 @@
 // The Store port on node:sqlite: what each of its methods does to the tables.
 import type { NewRow, OutboxRow, Settlement } from "../core/ports.ts";
-import type { Change, Store } from "../core/store.ts";
-import { type Connection, connect, type DiskParts, type DiskTrouble, plainConnection } from "./connection.ts";
+import type { Change, Disk, Store } from "../core/store.ts";
+import { type Connection, connect, plainConnection } from "./connection.ts";
 import { alertName, outboxName, setDamagedAside, snapshotName } from "./damaged.ts";
 import { openBeside, openForReading } from "./database.ts";
 import { decodeReceipt } from "./decode.ts";
+import type { DiskParts } from "./held.ts";
 import { forgetLost, type Lost, notedLost, noteLost } from "./lost.ts";
 import { alertOf, bodyOf, factOf, outboxRowOf, progressOf, type Row, rowSum, snapshotOf } from "./rows.ts";
 import type { Session } from "./sql.ts";
@@ -15,32 +16,28 @@ export interface StoreParts extends DiskParts {
   readonly onUnreadable: (row: string) => void;
 }
 
-export interface OpenedStore {
+export interface OpenedStore extends Disk {
   readonly store: Store;
   /** What was stored before and is not any more: the same after every start, until told() says that people know. */
   readonly lost: Lost | undefined;
   told(): void;
-  /** Why the state is in danger; undefined while it is not. */
-  trouble(): DiskTrouble | undefined;
-  /** To be called every few seconds: gets back to the disk when it works again, makes the ballast anew when there is room. */
-  mend(): void;
 }
 
 /** For the holder of the lock, who alone may move a damaged database aside. Throws StoreError, but never because a disk is full. */
 export function openStore(stateDir: string, parts: StoreParts): OpenedStore {
-  const { connection, lost } = connect(stateDir, parts);
-  const before = lost ?? notedLost(stateDir);
-  const rows: Lost = { kind: "rows", movedTo: undefined };
+  const { connection, lost: lostNow } = connect(stateDir, parts);
+  const before = lostNow ?? notedLost(stateDir);
+  const lostRows: Lost = { kind: "rows", movedTo: undefined };
   const aside = connection.use((session) =>
-    setDamagedAside(session, parts.clock.wallMs(), () => noteLost(stateDir, before ?? rows)),
+    setDamagedAside(session, parts.clock.wallMs(), () => noteLost(stateDir, before ?? lostRows)),
   );
   for (const name of aside) parts.onUnreadable(name);
   const writer = createWriter(connection);
-  const all = before ?? (aside.length > 0 ? rows : undefined);
-  let untold = all;
+  const lost = before ?? (aside.length > 0 ? lostRows : undefined);
+  let untold = lost;
   return {
     store: createStore(connection, writer, parts.onUnreadable),
-    lost: all,
+    lost,
     told() {
       untold = undefined;
       forgetLost(stateDir);
@@ -80,7 +77,8 @@ function createStore(connection: Connection, writer: Writer, onUnreadable: (row:
     snapshots: () => use((session) => readable(session.all("snapshots"), snapshotOf, snapshotName)),
     commit: (change) => write((session) => commit(session, change)),
     pending: (afterId) => use((session) => readable(session.all("pending", afterId), outboxRowOf, outboxName)),
-    settle: (key, settlement) => writer.writeOrOwe((session) => settle(session, key, settlement)),
+    settle: (key, settlement) =>
+      writer.writeOrOwe(`${key}|${settlement.kind}`, (session) => settle(session, key, settlement)),
     supersede: (keys, row) => write((session) => supersede(session, keys, row)),
     forget: (account) => write((session) => void session.run("dropSnapshot", account)),
     drop: (id) =>

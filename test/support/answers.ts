@@ -101,7 +101,7 @@ export function isolated(pairs: readonly PairAnswer[], asked: IsolatedAnswer["as
   return { source: "isolated", asked, pairs };
 }
 
-export function contextOf(over: Partial<Context> = {}): Context {
+function contextOf(over: Partial<Context> = {}): Context {
   const used: Context["used"] = {
     cross: new Set(["marginLevel", "transferOutEnabled"]),
     isolated: new Set(["marginLevelStatus", "liquidationDistancePct"]),

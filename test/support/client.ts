@@ -12,6 +12,7 @@ import {
 import type { Bars, Exchange, ReadResult } from "../../src/core/ports.ts";
 import { type Log, silentLog } from "../../src/lib/log.ts";
 import { Secret } from "../../src/lib/secret.ts";
+import { BARS_3X } from "./answers.ts";
 import { API_KEY, API_SECRET, type FakeExchange, type FakeOptions, startExchange } from "./exchange.ts";
 import { untilTrue } from "./server.ts";
 import { createWarpClock, type WarpClock } from "./warp-clock.ts";
@@ -37,7 +38,6 @@ export const HOUR = 60 * MINUTE;
 export const DAY = 24 * HOUR;
 
 export const never = new AbortController().signal;
-const BARS_3X: Bars = { normalBar: 1.5, marginCallBar: 1.3, forceLiquidationBar: 1.1 };
 
 export const failureOf = (result: ReadResult | undefined) => (result?.ok === false ? result.failure : undefined);
 
@@ -90,7 +90,7 @@ export function useClient() {
       weightBudgetPct: 50,
       clock,
       random: () => 0.01,
-      bans: { load: () => ban, save: (beginMs, untilMs) => bans.push({ beginMs, untilMs }), clear: () => undefined },
+      bans: { load: () => ban, save: (pause) => void bans.push(pause), clear: () => undefined },
       // Known, but so old that they are read again after the first poll.
       barsStore: { load: () => ({ bars: BARS_3X, atMs: 0 }), save: (_, bars) => savedBars.push(bars) },
       onRequest: (info) => requests.push(info),

@@ -110,7 +110,7 @@ export function openDesk(options: DeskOptions = {}): Desk {
 }
 
 /** A section as a person reads it. */
-export const sectionText = ({ headline, lines, ref }: Section): string => [headline, ...lines, ref].join("\n");
+const sectionText = ({ headline, lines, ref }: Section): string => [headline, ...lines, ref].join("\n");
 
 /** A message as a person reads it: the title where it says more than the first section, the sections, then the rest. */
 export function messageText({ title, sections, more }: Message): string {

@@ -94,6 +94,12 @@ export async function startExchange({
 const hasBody = (headers: IncomingHttpHeaders): boolean =>
   headers["transfer-encoding"] !== undefined || (headers["content-length"] ?? "0") !== "0";
 
+/** The shortest time between two signed requests, ms, by the stamps that they carry: no delay on the way counts. */
+export function shortestGapMs(seen: readonly Seen[]): number {
+  const stamps = seen.flatMap(({ query }) => /(?:^|&)timestamp=(\d+)/.exec(query)?.[1] ?? []).map(Number);
+  return Math.min(...stamps.slice(1).map((stamp, index) => stamp - (stamps[index] ?? 0)));
+}
+
 export const complaint = (code: number, msg = "no", status = 400): Answer => ({ status, body: { code, msg } });
 
 export function send(response: ServerResponse, { status = 200, headers = {}, body, raw }: Answer): void {
@@ -133,9 +139,9 @@ export function flawOf({ query, headers }: Seen, serverMs: number): Answer | und
   return isFresh ? undefined : complaint(-1021, "Timestamp for this request is outside of the recvWindow.");
 }
 
-/** A key as margind wants it: it may only read, and only from listed addresses. */
-export const READ_ONLY_KEY = {
-  ipRestrict: true,
+/** The documented sample, as it stands: https://developers.binance.com/docs/wallet/account/api-key-permission */
+export const DOCUMENTED_KEY = {
+  ipRestrict: false,
   createTime: 1698645219000,
   enableReading: true,
   enableWithdrawals: false,
@@ -147,8 +153,11 @@ export const READ_ONLY_KEY = {
   enableFixApiTrade: false,
   enableFixReadOnly: true,
   enableSpotAndMarginTrading: false,
-  enablePortfolioMarginTrading: false,
+  enablePortfolioMarginTrading: true,
 };
+
+/** A key as margind wants it: it may only read, and only from listed addresses. */
+export const READ_ONLY_KEY = { ...DOCUMENTED_KEY, ipRestrict: true, enablePortfolioMarginTrading: false };
 
 export const CROSS_BODY = {
   created: true,

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 
 /** Each means something somewhere: in Slack, in HTML, in mail headers, in SMTP, in a terminal, in Unicode. */
-export const SNIPPETS: readonly string[] = [
+const SNIPPETS: readonly string[] = [
   "<!channel>",
   "<!here|here>",
   "<!subteam^S123>",

@@ -75,10 +75,3 @@ export function start(
     },
   };
 }
-
-/** Runs a command to its end. */
-export async function run(home: Home, command: readonly string[], env: Readonly<Record<string, string>> = {}) {
-  await using margind = start(home, command, env);
-  const code = await margind.exited;
-  return { code, out: margind.out(), err: margind.err() };
-}

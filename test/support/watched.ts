@@ -88,8 +88,8 @@ interface Surroundings {
 function startProcess(options: WatchedOptions, { url, store, clock, told, warnings }: Surroundings) {
   const log = { ...silentLog, warn: (_: object, text: string) => warnings.push(text) };
   const notifiers = [{ name: "desk", recipients: ["#desk"] }];
-  const isWaiting = () => true;
-  const ledger = openLedger({ store, instance: "test", notifiers, log, isWatched: () => true, isWaiting });
+  const stillWaiting = () => () => true;
+  const ledger = openLedger({ store, instance: "test", notifiers, log, isWatched: () => true, stillWaiting });
   const binance = createBinance({
     baseUrl: options.baseUrl ?? url,
     minSpacingMs: 0,

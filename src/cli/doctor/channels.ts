@@ -5,6 +5,7 @@ import { Agent, request } from "undici";
 import type { Config } from "../../config/config.ts";
 import { type Check, type Finding, failed, good, warning } from "../../core/finding.ts";
 import { type Clock, NotifyError } from "../../core/ports.ts";
+import { parseJson } from "../../lib/json.ts";
 import { silentLog } from "../../lib/log.ts";
 import { networkProblem } from "../../lib/network.ts";
 import { reach } from "../../lib/reach.ts";
@@ -44,10 +45,7 @@ async function notifierFinding(notifier: Notifier, signal: AbortSignal): Promise
   } catch (error) {
     if (!(error instanceof NotifyError)) throw error;
     const isRefused = error.kind === "refused";
-    return failed(
-      error.message,
-      isRefused ? `mend it as it says, then ${test}` : "check address, network and firewall",
-    );
+    return failed(error.message, isRefused ? `do what it says, then ${test}` : "check address, network and firewall");
   }
   const text = remarks.map((remark) => remark.text).join("; ");
   if (remarks.some(({ status }) => status !== "good")) return warning(text, test);
@@ -152,11 +150,7 @@ function answerFinding(status: number, text: string): Finding {
 const PROBLEM_MAX_CHARS = 200;
 
 function problemIn(text: string): string | undefined {
-  try {
-    const body: unknown = JSON.parse(text);
-    const problem = typeof body === "object" && body !== null && "problem" in body ? body.problem : undefined;
-    return typeof problem === "string" ? clip(clean(problem), PROBLEM_MAX_CHARS) : undefined;
-  } catch {
-    return undefined; // no JSON, so no answer of a daemon
-  }
+  const body = parseJson(text);
+  const problem = typeof body === "object" && body !== null && "problem" in body ? body.problem : undefined;
+  return typeof problem === "string" ? clip(clean(problem), PROBLEM_MAX_CHARS) : undefined;
 }

@@ -1,6 +1,7 @@
 // What the doctor asks the exchange: its clock once, then of each account the reads of a poll and what its key may do. These are the
 // fewest requests that show whether a watch would work; each key keeps its spacing, as in the daemon.
-import { type BinanceExchange, createBinance } from "../../binance/client.ts";
+import { DEFAULT_BARS } from "../../binance/bars.ts";
+import { type Ban, type BinanceExchange, createBinance } from "../../binance/client.ts";
 import type { AccountConfig, Config } from "../../config/config.ts";
 import { nextPolls } from "../../config/cron.ts";
 import type { Check } from "../../core/finding.ts";
@@ -12,7 +13,7 @@ import { clockFinding, keyFinding, readFinding } from "./judge.ts";
 export interface ExchangeParts {
   readonly clock: Clock;
   /** A ban that the daemon has kept: nothing may be asked before its end. */
-  readonly ban: { readonly beginMs: number; readonly untilMs: number } | undefined;
+  readonly ban: Ban | undefined;
   /** A daemon polls with the same keys. */
   readonly isDaemonRunning: boolean;
 }
@@ -29,14 +30,13 @@ const CLOCK_MAX_MS = 3_000;
 
 export function exchangeChecks({ exchange, accounts }: Config, parts: ExchangeParts): ExchangeChecks {
   const { clock, ban } = parts;
-  const bars = { normalBar: 1.5, marginCallBar: 1.3, forceLiquidationBar: 1.1 };
   const binance = createBinance({
     ...exchange,
     clock,
     random: Math.random,
     log: silentLog,
     bans: { load: () => ban, save() {}, clear() {} },
-    barsStore: { load: () => ({ bars, atMs: clock.wallMs() }), save() {} }, // as if just read: no finding needs them
+    barsStore: { load: () => ({ bars: DEFAULT_BARS, atMs: clock.wallMs() }), save() {} }, // as if just read: no finding needs them
   });
   const visits = accounts.map((account) => ({ account, exchange: binance.exchange(account) }));
   const readClock = visits.slice(0, 1).map(({ exchange }) => once((signal) => exchange.clock(signal)));

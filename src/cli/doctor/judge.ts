@@ -1,6 +1,7 @@
 // What the exchange's answers mean to the doctor. Pure: an answer goes in, a finding comes out. Only what is really broken has failed;
 // what nobody can tell is a warning that says so.
 import type { ClockRead } from "../../binance/client.ts";
+import { SKEW_WARNING_MS } from "../../binance/server-time.ts";
 import { type Finding, failed, good, warning } from "../../core/finding.ts";
 import { clockTime, duration, level, zoneName } from "../../core/format.ts";
 import { judgeKey, type RightsRead } from "../../core/key-rights.ts";
@@ -39,9 +40,6 @@ const failureFinding = (failure: Failure, nowMs: number): Finding =>
 // ---------------------------------------------------------------- the clock
 
 type Unread = { readonly ok: false; readonly failure: Failure };
-
-/** Beyond this margind says so in its log at every reading. */
-const SKEW_WARNING_MS = 1_000;
 
 /** Requests carry the exchange's time, so a wrong clock does not blind the watch; but the first ones of a start carry this machine's. */
 export function clockFinding(

@@ -2,6 +2,7 @@
 // database for reading, because a daemon may be running on it.
 import { accessSync, constants, type Stats, statfsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
+import type { Ban } from "../../binance/client.ts";
 import { type Finding, failed, good, warning } from "../../core/finding.ts";
 import { explain, isDamage } from "../../store/errors.ts";
 import { banOf } from "../../store/facts.ts";
@@ -90,7 +91,7 @@ function readable(stateDir: string): Finding | undefined {
 }
 
 /** The ban that the daemon keeps over restarts. Throws StoreError when the database cannot be read. */
-export function keptBan(stateDir: string): ReturnType<ReturnType<typeof banOf>["load"]> {
+export function keptBan(stateDir: string): Ban | undefined {
   const store = openStoreForReading(stateDir, () => undefined);
   try {
     return store === undefined ? undefined : banOf(store).load();
@@ -142,6 +143,6 @@ export function daemonFinding(holder: Holder | undefined | Error, nowMs: number)
   const since = new Date(holder.sinceMs).toISOString();
   const who = holder.pid === 0 ? "" : ` (process ${holder.pid} on ${holder.host}, ${ageOf(since, nowMs)})`;
   return good(
-    `margind is running${who}; it uses the same keys, and two programs cannot space their requests, so one of its reads may have been refused and repeated`,
+    `margind is running${who}; it uses the same keys, so one of its reads may have been refused and repeated`,
   );
 }

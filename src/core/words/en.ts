@@ -181,6 +181,9 @@ export const en = {
   configAccepted: "the configuration in force is good again",
   moreMistakes: (count: number) => `… and ${count} more: margind check lists them all.`,
   givesUp: "stops, and watches no more",
+  neverDelivered: (count: number) =>
+    `${count === 1 ? "a message was" : `${count} messages were`} never delivered: the notifier is gone from the config`,
+  more: (count: number) => `… and ${count} more.`,
   diskShortDo: (reason: string) =>
     `${capital(reason)}. The state is still stored, in room that was kept back for this, but not for long. Free space now.`,
   stateLost: "the stored state was lost",

@@ -173,6 +173,8 @@ export const zh: Words = {
   configAccepted: "生效的配置重新有效",
   moreMistakes: (count) => `……另有 ${count} 处：margind check 会全部列出。`,
   givesUp: "停止运行，不再监视",
+  neverDelivered: (count) => `${count} 条消息从未送达：其通知渠道已从配置中删除`,
+  more: (count) => `……另有 ${count} 条。`,
   stateLost: "保存的状态已丢失",
   rowsLost: "部分保存的状态已丢失",
   stateLostDo: (what, movedTo) =>

@@ -7,23 +7,23 @@ import { systemCode } from "./errors.ts";
 import { makeFile, sizeOf } from "./folder.ts";
 
 /** A commit takes 4 to 40 KiB of the journal, and the journal's room is used over and over again: enough for a day of trouble. */
-export const BALLAST_BYTES = 1_048_576;
+export const RESERVE_BYTES = 1_048_576;
 /** It is made anew only where this much is free: it must not take away what somebody has just freed. */
-const ROOM_BYTES = 4 * BALLAST_BYTES;
+const ROOM_BYTES = 4 * RESERVE_BYTES;
 
 const FILE = "margind.reserve";
 
-export interface Ballast {
+export interface Reserve {
   /** The disk is full. False when no room could be made. */
   free(): boolean;
   /** Makes it anew where there is room for it. */
   restore(): void;
-  /** The disk was full, or nearly so when the ballast should have been made, and still is. */
+  /** The disk was full, or nearly so when the reserve should have been made, and still is. */
   isShort(): boolean;
 }
 
 /** @param onDisk told when the disk gets full, and when there is room again. */
-export function ballastIn(stateDir: string, onDisk: (what: string) => void): Ballast {
+export function reserveIn(stateDir: string, onDisk: (what: string) => void): Reserve {
   const file = join(stateDir, FILE);
   let isShort = false;
   const turn = (to: boolean, what: string) => {
@@ -33,7 +33,7 @@ export function ballastIn(stateDir: string, onDisk: (what: string) => void): Bal
   return {
     free() {
       const isFreed = despiteDisk(() => remove(file));
-      turn(true, `the disk is full${isFreed ? ", and the room that was kept back for that is freed" : ""}`);
+      turn(true, `the disk is full${isFreed ? ", and the reserve is freed" : ""}`);
       return isFreed;
     },
     restore() {
@@ -51,14 +51,14 @@ function remove(file: string): boolean {
 }
 
 function make(file: string, stateDir: string): boolean {
-  if (sizeOf(file) === BALLAST_BYTES) return true;
+  if (sizeOf(file) === RESERVE_BYTES) return true;
   const { bavail, bsize } = statfsSync(stateDir);
   if (bavail * bsize < ROOM_BYTES) return false;
-  makeFile(file, (partial) => writeFileSync(partial, randomBytes(BALLAST_BYTES))); // no zeros: file systems compress
+  makeFile(file, (partial) => writeFileSync(partial, randomBytes(RESERVE_BYTES))); // no zeros: file systems compress
   return true;
 }
 
-/** Whatever the file system refuses: there is no ballast then, and its absence is told. */
+/** Whatever the file system refuses: there is no reserve then, and its absence is told. */
 function despiteDisk(work: () => boolean): boolean {
   try {
     return work();

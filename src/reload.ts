@@ -1,0 +1,27 @@
+// What a reload has to decide: why a new configuration is not put in force, though there is no mistake in it, and what has to change.
+import type { Running } from "./daemon.ts";
+import type { Secret } from "./lib/secret.ts";
+
+/** A good configuration that cannot be put in force without a restart, or not now. */
+export class ReloadError extends Error {
+  override readonly name = "ReloadError";
+}
+
+/** What only memory holds would be lost. */
+export function refuseOnDisk({ ledger }: Running): void {
+  const trouble = ledger.storeTrouble();
+  if (trouble === undefined) return;
+  throw new ReloadError(`nothing can be changed while the state cannot be written (${trouble})`);
+}
+
+export function reloadError(error: unknown): ReloadError {
+  if (error instanceof ReloadError) return error;
+  return new ReloadError(error instanceof Error ? error.message : String(error), { cause: error });
+}
+
+type Http = { readonly host: string; readonly port: number; readonly token: Secret | undefined } | undefined;
+
+/** The server need not be opened anew. */
+export function isSameHttp(a: Http, b: Http): boolean {
+  return a?.host === b?.host && a?.port === b?.port && a?.token?.reveal() === b?.token?.reveal();
+}
