@@ -48,7 +48,7 @@ export interface Daemon {
   reload(config: Config): Promise<void>;
   /** Tells people that a new configuration was refused: its mistakes, a line each. */
   rejected(problems: readonly string[]): void;
-  /** Polls no more, lets attempts under way end, closes everything. `crash`: what ended it, when that was not foreseen. */
+  /** Polls no more, lets attempts under way end, closes everything. */
   stop(): Promise<void>;
   /** For the last moment of a process that failed: notes why, so that the next start can tell. */
   noteCrash(text: string): void;

@@ -4,6 +4,7 @@ import { type Advance, advanceOwn, notice, type Rulebook, type States } from "./
 import { OWN_ACCOUNT, StoreError } from "./core/ports.ts";
 import type { DaemonTrouble } from "./core/situation.ts";
 import type { Store } from "./core/store.ts";
+import { parseJson } from "./lib/json.ts";
 
 /** What is stored while a daemon runs and after it ended. */
 interface Life {
@@ -120,7 +121,7 @@ function gapBefore(store: Store, nowMs: number, staleAfterMs: number, before: Li
 }
 
 function load(store: Store): Life | undefined {
-  const parsed = parse(despiteDisk(() => store.fact(FACT)));
+  const parsed = parseJson(despiteDisk(() => store.fact(FACT)) ?? "");
   return isLife(parsed) ? parsed : undefined;
 }
 
@@ -135,14 +136,6 @@ function despiteDisk<T>(work: () => T): T | undefined {
   } catch (error) {
     if (error instanceof StoreError) return undefined;
     throw error;
-  }
-}
-
-function parse(text: string | undefined): unknown {
-  try {
-    return JSON.parse(text ?? "null");
-  } catch {
-    return undefined;
   }
 }
 

@@ -48,7 +48,7 @@ test("O2: a bad configuration keeps the old one going and is told with its mista
   world.writeConfig();
   await hup(margind, IN_FORCE);
   await untilPosts(3);
-  expect(world.texts()[2]).toMatch(/^🟢 RESOLVED · margind · the configuration in force is good again/);
+  expect(world.texts()[2]).toMatch(/^🟢 RESOLVED · margind · the new configuration is in force/);
   await untilPolls(2);
   expect(world.now.slack.posts).toHaveLength(3); // what fires was not told anew
 });

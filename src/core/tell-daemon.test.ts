@@ -44,13 +44,13 @@ This machine slept or stood still, or its clock was set forward. What began and 
     [
       LOOP,
       "critical",
-      `CRITICAL · margind · started 3 times since 23:03 UTC, each time after an end that was not clean
+      `CRITICAL · margind · started 3 times since 23:03 UTC, each time after a crash or a kill
 The last error was: RangeError: Invalid array length`,
     ],
     [
       { ...LOOP, crash: undefined },
       "critical",
-      `CRITICAL · margind · started 3 times since 23:03 UTC, each time after an end that was not clean
+      `CRITICAL · margind · started 3 times since 23:03 UTC, each time after a crash or a kill
 It was killed or crashed: look at its log.`,
     ],
     [
@@ -63,19 +63,19 @@ The database was damaged. It was moved to margind.db.corrupt-1. What fires now m
       { kind: "disk", reason: "the disk is full", isShort: false },
       "critical",
       `CRITICAL · margind · the state cannot be written
-The disk is full. Alerts go on from memory: a restart now may repeat some or lose some. Free space or mend the disk.`,
+The disk is full. Alerts go on from memory: a restart now may repeat some or lose some. Free space, mend the disk, or end the program that holds it.`,
     ],
     [
       { kind: "state-lost", what: "rows", movedTo: undefined },
       "critical",
       `CRITICAL · margind · a part of the stored state was lost
-Some rows were not what was written; they were set aside in the database. What fires now may be told again, and an alert that was open before may never be resolved here.`,
+Some rows were damaged; they were set aside in the database. What fires now may be told again, and an alert that was open before may never be resolved here.`,
     ],
     [
       { kind: "disk", reason: "the disk is full", isShort: true },
       "critical",
       `CRITICAL · margind · the disk is full, the reserve is being used
-The disk is full. The state is still stored, in room that was kept back for this, but not for long. Free space now.`,
+The disk is full. The state is still stored, in the reserve that was kept for this, but not for long. Free space now.`,
     ],
     [
       { kind: "config-rejected", problems: ["1", "2", "3", "4", "5", "6", "7"].map((line) => `margind.yaml:${line}`) },

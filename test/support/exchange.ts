@@ -97,6 +97,7 @@ const hasBody = (headers: IncomingHttpHeaders): boolean =>
 /** The shortest time between two signed requests, ms, by the stamps that they carry: no delay on the way counts. */
 export function shortestGapMs(seen: readonly Seen[]): number {
   const stamps = seen.flatMap(({ query }) => /(?:^|&)timestamp=(\d+)/.exec(query)?.[1] ?? []).map(Number);
+  if (stamps.length < 2) throw new Error("there are no two requests whose distance could be told");
   return Math.min(...stamps.slice(1).map((stamp, index) => stamp - (stamps[index] ?? 0)));
 }
 

@@ -54,8 +54,8 @@ const BY_HAND: Readonly<Partial<Record<Failure["code"], string>>> = {
 const LOST: Readonly<Record<LostState, string>> = {
   damaged: "The database was damaged.",
   vanished: "The database is gone or empty.",
-  unreadable: "The disk does not give the database.",
-  rows: "Some rows were not what was written; they were set aside in the database.",
+  unreadable: "The database cannot be read.",
+  rows: "Some rows were damaged; they were set aside in the database.",
 };
 
 export const en = {
@@ -176,22 +176,21 @@ export const en = {
   diskShort: "the disk is full, the reserve is being used",
   diskAgain: "the state can be written again",
   diskDo: (reason: string) =>
-    `${capital(reason)}. Alerts go on from memory: a restart now may repeat some or lose some. Free space or mend the disk.`,
+    `${capital(reason)}. Alerts go on from memory: a restart now may repeat some or lose some. Free space, mend the disk, or end the program that holds it.`,
   configRejected: "the new configuration is refused, the old one goes on",
-  configAccepted: "the configuration in force is good again",
+  configAccepted: "the new configuration is in force",
   moreMistakes: (count: number) => `… and ${count} more: margind check lists them all.`,
   givesUp: "stops, and watches no more",
   neverDelivered: (count: number) =>
     `${count === 1 ? "a message was" : `${count} messages were`} never delivered: the notifier is gone from the config`,
   more: (count: number) => `… and ${count} more.`,
   diskShortDo: (reason: string) =>
-    `${capital(reason)}. The state is still stored, in room that was kept back for this, but not for long. Free space now.`,
+    `${capital(reason)}. The state is still stored, in the reserve that was kept for this, but not for long. Free space now.`,
   stateLost: "the stored state was lost",
   rowsLost: "a part of the stored state was lost",
   stateLostDo: (what: LostState, movedTo: string | undefined) =>
     `${LOST[what]}${movedTo === undefined ? "" : ` It was moved to ${movedTo}.`} What fires now may be told again, and an alert that was open before may never be resolved here.`,
-  restarts: (count: number, time: string) =>
-    `started ${count} times since ${time}, each time after an end that was not clean`,
+  restarts: (count: number, time: string) => `started ${count} times since ${time}, each time after a crash or a kill`,
   restartsDo: (crash: string | undefined) =>
     crash === undefined ? "It was killed or crashed: look at its log." : `The last error was: ${crash}`,
   gap: (from: string, to: string, lasted: string) => `nobody watched from ${from} to ${to} (${lasted})`,

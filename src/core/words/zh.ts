@@ -168,7 +168,8 @@ export const zh: Words = {
   diskShort: "磁盘已满，正在使用预留空间",
   diskShortDo: (reason) => `${reason}。状态仍写入为此预留的空间，但维持不了多久。请立即释放空间。`,
   diskAgain: "状态恢复写入",
-  diskDo: (reason) => `${reason}。告警继续在内存中运行：此时重启可能重复或丢失部分告警。请释放空间或修复磁盘。`,
+  diskDo: (reason) =>
+    `${reason}。告警继续在内存中运行：此时重启可能重复或丢失部分告警。请释放空间、修复磁盘，或结束占用它的程序。`,
   configRejected: "新配置被拒绝，旧配置继续生效",
   configAccepted: "生效的配置重新有效",
   moreMistakes: (count) => `……另有 ${count} 处：margind check 会全部列出。`,
