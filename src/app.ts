@@ -80,7 +80,8 @@ export async function startDaemon(config: Config, world: World): Promise<Daemon>
       isLossTold = false;
     },
   };
-  const shared = { ...world, store, disk, refuse: refused.resolve };
+  const instance = instanceOf(store);
+  const shared = { ...world, store, disk, instance, refuse: refused.resolve };
   const open = (wanted: Config, quietUntilMs: number) =>
     openWatch(wanted, { ...shared, quietUntilMs, isAfterCrash: false, mayGiveUp: false });
   let current = config;
@@ -154,6 +155,7 @@ interface OpenWatch {
 interface Inherited extends World {
   readonly store: Store;
   readonly disk: Disk;
+  readonly instance: string;
   /** Monotonic time before which no request may leave. */
   readonly quietUntilMs: number;
   readonly isAfterCrash: boolean;
@@ -162,10 +164,9 @@ interface Inherited extends World {
 }
 
 async function openWatch(config: Config, world: Inherited): Promise<OpenWatch> {
-  const { store, quietUntilMs, refuse } = world;
+  const { store, instance, quietUntilMs, refuse } = world;
   await using stack = new AsyncDisposableStack();
   const { timezone, language, watchdog } = config;
-  const instance = instanceOf(store);
   const notifiers = openNotifiers(config, world, instance, stack);
   const binance = openExchange(config, world, store, quietUntilMs);
   stack.defer(() => binance.close());
@@ -185,7 +186,6 @@ async function openWatch(config: Config, world: Inherited): Promise<OpenWatch> {
   const pulse = watchdog.heartbeat === undefined ? undefined : createPulse(watchdog.heartbeat, world.log);
   const running = startRunning(settings, {
     ...world,
-    instance,
     notifiers,
     exchange,
     key,

@@ -163,6 +163,7 @@ export function startRunning(settings: Settings, ports: Ports): Running {
       stopping.abort(new Error("margind is stopping"));
       await Promise.all(schedules.map((schedule) => schedule.stop()));
       await deliveries.stop(STOP_GRACE_MS);
+      ledger.retry(); // what only memory holds would be told again after the next start
     },
   };
 }

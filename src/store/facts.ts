@@ -1,7 +1,7 @@
 // Small durable facts: the installation's id, a ban that must outlive a restart, the bars that were read last. One that cannot be read
 // counts as never stored: the bars are asked for anew, and the exchange says again that it bans.
 import { randomUUID } from "node:crypto";
-import type { Bars } from "../core/ports.ts";
+import { type Bars, StoreError } from "../core/ports.ts";
 import type { Store } from "../core/store.ts";
 import { parseJson } from "../lib/json.ts";
 
@@ -10,7 +10,11 @@ export function instanceOf(store: Store): string {
   const known = store.fact("instance");
   if (known !== undefined) return known;
   const made = randomUUID().slice(0, 8);
-  store.setFact("instance", made);
+  try {
+    store.setFact("instance", made);
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error; // the store writes it when the disk works again: no reason not to watch
+  }
   return made;
 }
 

@@ -37,7 +37,11 @@ function makeFolder(path: string): void {
   if (dirname(path) !== path) makeFolder(dirname(path));
   mkdirSync(path, { mode: 0o700 });
   chmodSync(path, 0o700); // whatever the umask made of it
-  sync(dirname(path));
+  try {
+    sync(dirname(path));
+  } catch {
+    // A power cut now may take the new folder away again: no reason not to watch.
+  }
 }
 
 /** A file or folder. What was created or renamed is only there after a power cut when its folder was synced too. */

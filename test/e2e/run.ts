@@ -1,5 +1,5 @@
 // The end-to-end tests: the program as it is installed, in processes of its own, with a real mail server and the real systemd
-// tools. Needs root and Debian's opensmtpd, systemd, buildah and debootstrap; .ci/run installs them. One line per check, at the end the count.
+// tools. Needs root and Debian's opensmtpd, systemd, strace, faketime, buildah and debootstrap; .ci/run installs them. One line per check, at the end the count.
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,8 +7,10 @@ import { fileURLToPath } from "node:url";
 import { type Bench, createTally, describe, type Suite, SuiteEnded } from "./harness.ts";
 import { commands } from "./suites/commands.ts";
 import { demo } from "./suites/demo.ts";
+import { host } from "./suites/host.ts";
 import { image } from "./suites/image.ts";
 import { installation } from "./suites/installation.ts";
+import { kill } from "./suites/kill.ts";
 import { systemd } from "./suites/systemd.ts";
 import { watch } from "./suites/watch.ts";
 
@@ -25,8 +27,8 @@ const tally = createTally(print);
 try {
   await inTurn(installation);
   if (tally.failed() === 0) {
-    await Promise.all([inTurn(demo), inTurn(commands, systemd, watch)]);
-    await inTurn(image); // by itself: it keeps every core busy, and the demo and the watch look at the clock
+    await Promise.all([inTurn(demo, host), inTurn(commands, systemd, watch)]);
+    await inTurn(kill, image); // by themselves: they keep every core busy, and the demo and the watch look at the clock
   }
 } catch (error) {
   print(`✘ the end-to-end tests broke: ${describe(error)}`);
