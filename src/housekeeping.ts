@@ -110,7 +110,9 @@ function diskWatcher(parts: HousekeepingParts): () => void {
     const id = { account: OWN_ACCOUNT, subject: "daemon", rule: "disk" } as const;
     const facts = { about: "daemon", trouble: { kind: "disk", reason, isShort } } as const;
     const scene = { states: ledger.states, book, nowMs: clock.wallMs() };
-    tell([advanceOwn(id, reason === undefined ? null : "critical", facts, scene)], parts);
+    // The reserve being used is the milder rung: that nothing is stored any more is then told at once.
+    const severity = reason === undefined ? null : isShort ? "warning" : "critical";
+    tell([advanceOwn(id, severity, facts, scene)], parts);
   };
 }
 

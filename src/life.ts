@@ -1,6 +1,6 @@
 // The daemon's own life, kept in the store: did the last run end cleanly, how often has it had to start anew, since when did nobody
 // watch? What a start finds out about it is told once, as a notice.
-import { type Advance, advanceOwn, notice, type Rulebook, type States } from "./core/advance.ts";
+import { type Advance, advanceOwn, notice, type Rulebook, type States, stateKey } from "./core/advance.ts";
 import { OWN_ACCOUNT, StoreError } from "./core/ports.ts";
 import type { DaemonTrouble } from "./core/situation.ts";
 import type { Store } from "./core/store.ts";
@@ -84,6 +84,8 @@ export function noteAlive(store: Store, nowMs: number): void {
   despiteDisk(() => store.setFact(ALIVE, String(Math.round(nowMs))));
 }
 
+const MILD: readonly DaemonTrouble["kind"][] = ["gap", "undelivered", "config-rejected"];
+
 /** Nobody watched from one wall time to the other. */
 export function gapNotice(fromMs: number, toMs: number, why: "down" | "asleep", book: Rulebook): Advance {
   return troubleNotice({ kind: "gap", fromMs, toMs, why }, toMs, book);
@@ -92,17 +94,19 @@ export function gapNotice(fromMs: number, toMs: number, why: "down" | "asleep", 
 /** Something of margind's own that is told once. */
 export function troubleNotice(trouble: DaemonTrouble, nowMs: number, book: Rulebook): Advance {
   const id = { account: OWN_ACCOUNT, subject: "daemon", rule: trouble.kind } as const;
-  const severity = trouble.kind === "gap" || trouble.kind === "undelivered" ? "warning" : "critical";
+  const severity = MILD.includes(trouble.kind) ? "warning" : "critical";
   return notice(id, severity, { about: "daemon", trouble }, { book, nowMs });
 }
 
-/** Raised or resolved: is the configuration on disk the one in force? */
+/** Opened or resolved: is the configuration on disk the one in force? A refusal after another one is told too. */
 export function configVerdict(
   { ledger, book }: { readonly ledger: { readonly states: States }; readonly book: Rulebook },
   problems: readonly string[],
   nowMs: number,
 ): Advance {
   const id = { account: OWN_ACCOUNT, subject: "daemon", rule: "config-rejected" } as const;
+  const isKnown = ledger.states.get(stateKey(id.account, id.subject))?.has(id.rule) === true;
+  if (isKnown && problems.length > 0) return troubleNotice({ kind: "config-rejected", problems }, nowMs, book); // other mistakes
   const facts = { about: "daemon", trouble: { kind: "config-rejected", problems } } as const;
   const scene = { states: ledger.states, book, nowMs };
   return advanceOwn(id, problems.length === 0 ? null : "warning", facts, scene);

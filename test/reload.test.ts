@@ -41,16 +41,21 @@ test("O2: a bad configuration keeps the old one going and is told with its mista
   expect(text).toContain("nonsense: unknown key");
   expect(margind.err()).toContain("nonsense: unknown key");
 
-  world.now.account.level = 1.24; // the old rules still watch
+  world.writeConfig({ nonsense: 2 });
+  await hup(margind, REFUSED); // mended halfway: that is told too
   await untilPosts(2);
-  expect(world.texts()[1]).toContain("CRITICAL · main · cross margin level 1.24");
+  expect(world.texts()[1]).toContain("nonsense: unknown key");
+
+  world.now.account.level = 1.24; // the old rules still watch
+  await untilPosts(3);
+  expect(world.texts()[2]).toContain("CRITICAL · main · cross margin level 1.24");
 
   world.writeConfig();
   await hup(margind, IN_FORCE);
-  await untilPosts(3);
-  expect(world.texts()[2]).toMatch(/^🟢 RESOLVED · margind · the new configuration is in force/);
+  await untilPosts(4);
+  expect(world.texts()[3]).toMatch(/^🟢 RESOLVED · margind · the new configuration is in force/);
   await untilPolls(2);
-  expect(world.now.slack.posts).toHaveLength(3); // what fires was not told anew
+  expect(world.now.slack.posts).toHaveLength(4); // what fires was not told anew
 });
 
 test("O2: a file that is no YAML, or gone, changes nothing either", async () => {

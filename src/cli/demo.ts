@@ -168,7 +168,7 @@ function writeConfig(folder: string, url: string, channels: Readonly<Record<stri
     stateDir: join(folder, "state"),
     exchange: { baseUrl: url },
     accounts: { main: { apiKey: KEY.apiKey, apiSecret: KEY.secret, poll: "* * * * * *" } },
-    watchdog: { staleAfter: "12h" },
+    watchdog: { staleAfter: "7d" }, // a busy machine skips hours of the demo's time between two looks
     notifiers,
     routes: [{ notify: Object.keys(notifiers), repeatEvery: "12h" }],
   };

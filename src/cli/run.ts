@@ -126,5 +126,5 @@ function aborted(signal: AbortSignal): Promise<undefined> {
 
 function summary({ accounts, notifiers, rules }: Config): string {
   const names = (items: readonly { readonly name: string }[]) => items.map(({ name }) => name).join(", ");
-  return `watching ${names(accounts)} with ${rules.length} rules, telling ${names(notifiers)}`;
+  return `watching ${names(accounts)} with ${rules.length === 1 ? "1 rule" : `${rules.length} rules`}, telling ${names(notifiers)}`;
 }

@@ -1,7 +1,7 @@
 // `margind status`: what the daemon knows, read from its store beside it. Exit 0 only when somebody watches, sees, and can tell:
 // so a container's health check or a script can use it as it is.
 
-import { staleAfterOf, stateDirOf } from "../config/load.ts";
+import { ConfigError, staleAfterOf, stateDirOf } from "../config/load.ts";
 import { STUCK_MS } from "../core/channel.ts";
 import { duration, level, percent } from "../core/format.ts";
 import { rank } from "../core/lifecycle.ts";
@@ -12,7 +12,7 @@ import { en } from "../core/words/en.ts";
 import { systemClock } from "../lib/clock.ts";
 import { type Holder, lockHolder } from "../store/lock.ts";
 import { openStoreForReading } from "../store/sqlite.ts";
-import { CommandError, type ConfigOption, configFile } from "./context.ts";
+import { CommandError, type ConfigOption, configFile, EXIT } from "./context.ts";
 import { ageOf, count } from "./text.ts";
 
 /** What `margind status --json` prints. Times are ISO 8601, ages in ms. */
@@ -70,15 +70,26 @@ const SAYING_MS = 5_000;
 
 export function status(options: ConfigOption & { readonly json?: boolean }): void {
   const file = configFile(options);
-  const stateDir = stateDirOf(file, process.env);
+  const { stateDir, staleAfterMs } = readPlaces(file);
   const nowMs = systemClock.wallMs();
   const store = openStoreForReading(stateDir, () => undefined);
   if (store === undefined)
     throw new CommandError(`Nothing was ever stored in ${stateDir}: margind has not run there yet.`);
-  const found = collect(store, lockHolder(stateDir), staleAfterOf(file, process.env), nowMs);
+  const found = collect(store, lockHolder(stateDir), staleAfterMs, nowMs);
   store.close();
   process.stdout.write(options.json ? `${JSON.stringify(found, null, 2)}\n` : text(found, nowMs));
   process.exitCode = found.healthy ? 0 : 1;
+}
+
+/** A configuration that is broken by now says nothing of the daemon, which goes on with the one that it read. */
+function readPlaces(file: string): { stateDir: string; staleAfterMs: number } {
+  try {
+    return { stateDir: stateDirOf(file, process.env), staleAfterMs: staleAfterOf(file, process.env) };
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const text = "so it does not say where the state is; a daemon that runs goes on with what it read";
+    throw new CommandError(`${error.lines().join("\n")}\nThe configuration cannot be read, ${text}.`, EXIT.config);
+  }
 }
 
 export function collect(store: Store, holder: Holder | undefined, staleAfterMs: number, nowMs: number): Status {
@@ -149,6 +160,8 @@ function problemsOf(
         `the data of ${account} is ${duration(dataAgeMs, "en")} old${holder === undefined ? "" : ": margind stands still, or cannot write its state"}`,
       );
   }
+  if (alerts.some(({ subject, rule }) => subject === "daemon" && rule === "disk"))
+    problems.push("the disk does not take the state, or not for long");
   for (const { subject, rule } of alerts) if (rule === "undelivered") problems.push(`${subject} cannot deliver`);
   const stuck = undelivered.filter(({ waitingMs }) => waitingMs > STUCK_MS).length;
   if (stuck > 0) problems.push(`${count(stuck, "message waits", "messages wait")} undelivered for over two minutes`);

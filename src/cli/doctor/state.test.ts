@@ -71,7 +71,7 @@ test("who may not write there is told so, whether the folder is there or not", (
 test("a damaged database is worth a look: run moves it aside", () => {
   mkdirSync(state, { mode: 0o700 });
   writeFileSync(join(state, "margind.db"), "not a database at all, ".repeat(1_000));
-  expect(line(stateFinding(state, UID))).toBe("warning: the database is damaged");
+  expect(line(stateFinding(state, UID))).toBe("failed: the database is damaged");
   expect(() => keptBan(state)).toThrow();
   expect(readdirSync(state)).toEqual(["margind.db"]);
 });

@@ -81,7 +81,7 @@ function readable(stateDir: string): Finding | undefined {
   } catch (error) {
     if (isDamage(error)) {
       const todo = "restore a back-up, or let run move it aside and begin an empty one: alerts may then be repeated";
-      return warning("the database is damaged", todo);
+      return failed("the database is damaged", todo);
     }
     return failed(
       explain(error, stateDir).message,
