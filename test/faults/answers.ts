@@ -1,0 +1,142 @@
+// What the exchange answers, as text: documented bodies of what is true, and the same bodies spoilt in the ways that the reference
+// names. Whoever spoils says which subjects cannot be read any more; nobody else decides that.
+import type { Seen } from "./history.ts";
+import type { Random } from "./random.ts";
+import { mayTransferOut, type Position, statusAt } from "./truth.ts";
+
+/** A body that may be changed before it is sent. */
+export type Body = Record<string, unknown>;
+
+export interface Answer {
+  readonly body: unknown;
+  readonly seen: readonly Seen[];
+}
+
+const amount = (value: number): string => value.toFixed(8);
+const asset = (name: string, free: number, borrowed: number): Body => ({
+  asset: name,
+  borrowed: amount(borrowed),
+  free: amount(free),
+  interest: amount(0),
+  locked: amount(0),
+  netAsset: amount(free - borrowed),
+});
+
+const OWED_BTC = 4.5;
+const PRICE = 10_000;
+
+export function crossBody({ isPresent, hasDebt, value }: Position): Body {
+  if (!isPresent) return { created: false, userAssets: [] };
+  const owed = hasDebt ? OWED_BTC : 0;
+  const held = hasDebt ? OWED_BTC * value : 1;
+  return {
+    created: true,
+    borrowEnabled: true,
+    marginLevel: hasDebt ? amount(value) : "999",
+    collateralMarginLevel: hasDebt ? amount(value) : "999",
+    totalAssetOfBtc: amount(held),
+    totalLiabilityOfBtc: amount(owed),
+    totalNetAssetOfBtc: amount(held - owed),
+    tradeEnabled: true,
+    transferInEnabled: true,
+    transferOutEnabled: !hasDebt || mayTransferOut(value),
+    accountType: "MARGIN_1",
+    userAssets: [asset("BTC", held, 0), asset("USDT", 0, owed * PRICE)],
+  };
+}
+
+const LIQUIDATION_PRICE = 8_000;
+const LIQUIDATION_LEVEL = 1.05;
+
+export function pairBody(symbol: string, { hasDebt, value }: Position): Body {
+  const index = LIQUIDATION_PRICE / (1 - value / 100);
+  const borrowed = LIQUIDATION_PRICE / LIQUIDATION_LEVEL;
+  const base = symbol.replace(/USDT$/, "");
+  return {
+    baseAsset: { ...asset(base, hasDebt ? 1 : 0, 0), totalAsset: amount(hasDebt ? 1 : 0) },
+    quoteAsset: { ...asset("USDT", 0, hasDebt ? borrowed : 0), totalAsset: amount(0) },
+    symbol,
+    isolatedCreated: true,
+    enabled: true,
+    marginLevel: hasDebt ? amount(index / borrowed) : "999",
+    marginLevelStatus: hasDebt ? statusAt(value) : "EXCESSIVE",
+    marginRatio: "10.00000000",
+    indexPrice: amount(index),
+    liquidatePrice: hasDebt ? amount(LIQUIDATION_PRICE) : amount(0),
+    liquidateRate: amount(-value),
+    tradeEnabled: true,
+  };
+}
+
+/** What a right answer says of one subject. */
+export function seenOf(subject: string, { isPresent, hasDebt, value }: Position): Seen {
+  const status = subject === "cross" ? "" : statusAt(value);
+  return { subject, isValid: true, isPresent, hasDebt: isPresent && hasDebt, value, status };
+}
+
+// ---------------------------------------------------------------- spoiling
+
+const MALFORMED: readonly [unknown, ...unknown[]] = [
+  "NaN",
+  "Infinity",
+  "",
+  null,
+  "1e400",
+  "1,25",
+  "1.2x",
+  [],
+  1.25,
+  "-",
+  true,
+  { value: "1.25" },
+];
+
+/** Missing, renamed or malformed. */
+function spoil(target: Body, name: string, random: Random): void {
+  const value = target[name];
+  const how = random.pick(["missing", "renamed", "malformed", "malformed"]);
+  if (how === "malformed") target[name] = random.pick(MALFORMED);
+  else delete target[name];
+  if (how === "renamed") target[`${name}V2`] = value;
+}
+
+const bodiesIn = (value: unknown): Body[] => (Array.isArray(value) ? value.filter(isBody) : []);
+export const isBody = (value: unknown): value is Body =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** One field cannot be read. The level may be missing where nothing is owed or no rule looks at it: then nothing is spoilt. */
+export function spoilCross(body: Body, seen: Seen, isLevelUsed: boolean, random: Random): Seen {
+  if (!seen.isPresent) return seen;
+  const where = random.pick(["level", "level", "assets", "amount", "unused"]);
+  if (where === "unused") {
+    body["somethingNew"] = { deep: [1, 2, 3] };
+    spoil(body, "totalNetAssetOfBtc", random);
+    return seen;
+  }
+  if (where === "level") {
+    spoil(body, "marginLevel", random);
+    return { ...seen, isValid: !seen.hasDebt || !isLevelUsed };
+  }
+  if (where === "assets") delete body["userAssets"];
+  const [row] = bodiesIn(body["userAssets"]);
+  if (where === "amount" && row !== undefined)
+    spoil(row, random.pick(["borrowed", "interest", "free", "locked"]), random);
+  return { ...seen, isValid: false };
+}
+
+export function spoilPair(body: Body, seen: Seen, random: Random): Seen {
+  const where = random.pick(["price", "price", "leg", "amount", "unused"]);
+  if (where === "unused") {
+    body["somethingNew"] = "new";
+    spoil(body, "marginRatio", random);
+    return seen;
+  }
+  if (where === "price") {
+    spoil(body, random.pick(["indexPrice", "liquidatePrice"]), random);
+    return { ...seen, isValid: !seen.hasDebt };
+  }
+  if (where === "leg") delete body[random.pick(["baseAsset", "quoteAsset"])];
+  const leg = body[random.pick(["baseAsset", "quoteAsset"])];
+  if (where === "amount" && isBody(leg)) spoil(leg, random.pick(["borrowed", "interest", "free", "locked"]), random);
+  return { ...seen, isValid: false };
+}

@@ -1,0 +1,398 @@
+// The exchange behind the real client: it takes the place of the HTTP under it, so pacing, signing, retries, bans and parsing are
+// those of the product. It checks key, signature and timestamp, knows what silence it asked for, and answers what is true, unless
+// a fault is due.
+import { createHmac } from "node:crypto";
+import { type ExchangeError, networkError, stopped, timedOut } from "../../src/binance/errors.ts";
+import type { Http, Reply as HttpReply, Request } from "../../src/binance/request.ts";
+import { type Answer, crossBody, pairBody, seenOf, spoilCross, spoilPair } from "./answers.ts";
+import type { Deed, Reply, Seen } from "./history.ts";
+import type { Random } from "./random.ts";
+import { type BanPlan, type Config, type ExchangeFault, faultAt, type Scenario } from "./scenario.ts";
+import { DAY, type Life, MINUTE, SECOND, type Time } from "./time.ts";
+import type { Truth } from "./truth.ts";
+
+/** Canaries: none of these may ever be seen anywhere. */
+export const KEYS: Readonly<Record<string, { readonly key: string; readonly secret: string }>> = {
+  main: {
+    key: "canaryKEYmainQ5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh",
+    secret: "canarySECRETmainJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H",
+  },
+  spare: {
+    key: "canaryKEYspare8Zr2xWqLmNb7TyUiOp1AsDfGhJkL3ZxCvBnM5QwErTy9UiOpA",
+    secret: "canarySECRETspareGh7JkL3ZxCvBnM5QwErTy9UiOpAsDf4GhJkL6ZxCvBnM8Qw",
+  },
+};
+
+const PATHS = {
+  cross: "/sapi/v1/margin/account",
+  isolated: "/sapi/v1/margin/isolated/account",
+  bars: "/sapi/v1/margin/tradeCoeff",
+  time: "/api/v3/time",
+} as const;
+
+export interface FakeExchange {
+  httpFor(life: Life): Http;
+  /** Signatures that were sent lately: they are secret too. */
+  readonly signatures: ReadonlySet<string>;
+}
+
+export interface ExchangeParts {
+  readonly scenario: Scenario;
+  readonly random: Random;
+  readonly time: Time;
+  readonly truth: Truth;
+  config(): Config;
+  record(life: Life, deed: Deed): void;
+  mayDie(life: Life, where: "after request"): void;
+}
+
+interface Asked {
+  readonly account: string;
+  readonly path: string;
+  readonly query: string;
+  readonly symbols: readonly string[];
+}
+
+/** What comes back, and what it really means. */
+interface Sent {
+  readonly http: HttpReply | ExchangeError;
+  readonly meaning: (atMs: number) => Reply;
+}
+
+/** The exchange's clock is not the world's. */
+const AHEAD_MS = 137;
+const RECV_WINDOW_MS = 5000;
+const SIGNATURES_KEPT = 64;
+const RATE_MOST_MS = 600 * SECOND;
+const BAN_MOST_MS = 3 * DAY;
+
+export function createFakeExchange({
+  scenario,
+  random,
+  time,
+  truth,
+  config,
+  record,
+  mayDie,
+}: ExchangeParts): FakeExchange {
+  const { exchange: plan, calmMs, timeoutMs } = scenario;
+  const signatures = new Set<string>();
+  const bansDue: BanPlan[] = [...plan.bans].sort((a, b) => a.atMs - b.atMs);
+  let ban: { readonly untilMs: number; readonly how: BanPlan["how"] } | undefined;
+  let requests = 0;
+
+  const serverMs = () => Math.floor(time.nowMs() + AHEAD_MS);
+
+  function answer(
+    asked: Asked,
+    headers: Request["headers"],
+    isSynced: boolean,
+  ): { readonly sent: Sent; readonly afterMs: number } {
+    const latencyMs = plan.latencyMs * random.between(0.5, 1.5);
+    if (ban === undefined && (bansDue[0]?.atMs ?? Number.POSITIVE_INFINITY) <= time.nowMs()) {
+      const next = bansDue.shift();
+      if (next !== undefined) ban = { untilMs: time.nowMs() + next.lastsMs, how: next.how };
+    }
+    if (ban !== undefined && (time.nowMs() >= ban.untilMs || time.nowMs() >= calmMs)) ban = undefined;
+    if (ban !== undefined) return { sent: refuse(ban, asked, headers, isSynced), afterMs: latencyMs };
+    const fault = faultAt(plan, time.nowMs(), calmMs, random);
+    if (fault === "hang") return { sent: failed(timedOut(timeoutMs), "no answer"), afterMs: timeoutMs };
+    if (fault === "slow")
+      return { sent: respond(asked, headers, undefined), afterMs: random.between(1, 0.95 * timeoutMs) };
+    return { sent: respond(asked, headers, fault), afterMs: latencyMs };
+  }
+
+  function respond(asked: Asked, headers: Request["headers"], fault: ExchangeFault | undefined): Sent {
+    const trouble = fault === undefined ? undefined : troubleOf(fault, asked);
+    if (trouble !== undefined) return trouble;
+    if (asked.path === PATHS.time) return json({ serverTime: serverMs() }, () => ({ kind: "other" }), fault);
+    const flaw = flawOf(asked, headers);
+    if (flaw !== undefined) return flaw;
+    if (asked.path === PATHS.bars)
+      return json(
+        { normalBar: "1.5", marginCallBar: "1.3", forceLiquidationBar: "1.1" },
+        () => ({ kind: "other" }),
+        fault,
+      );
+    if (asked.path === PATHS.cross) return crossAnswer(asked, fault);
+    return pairsAnswer(asked, fault);
+  }
+
+  // ---------------------------------------------------------------- right answers
+
+  function json(body: unknown, meaning: Sent["meaning"], fault?: ExchangeFault): Sent {
+    const weight = fault === "weight" ? 9000 : 10;
+    const text = JSON.stringify(body);
+    if (fault === "cut") {
+      const cut = text.slice(0, random.whole(0, text.length - 1));
+      return { http: { status: 200, headers: standard(), text: cut }, meaning: () => failure("a cut answer") };
+    }
+    return {
+      http: { status: 200, headers: { ...standard(), "x-sapi-used-ip-weight-1m": `${weight}` }, text },
+      meaning,
+    };
+  }
+
+  function crossAnswer({ account }: Asked, fault: ExchangeFault | undefined): Sent {
+    const position = truth.at(`${account} cross`, time.nowMs());
+    const isAbsent = fault === "absent" || !position.isPresent;
+    if (isAbsent && random.chance(0.5))
+      return complaint(-3003, 400, () => answered("cross", { body: undefined, seen: [absent("cross")] }));
+    const shown = { ...position, isPresent: !isAbsent };
+    const body = crossBody(shown);
+    const right = seenOf("cross", shown);
+    const isLevelUsed = config().rules.some(({ field }) => field === "marginLevel");
+    const seen = fault === "field" ? spoilCross(body, right, isLevelUsed, random) : right;
+    return json(body, () => answered("cross", { body, seen: [seen] }), fault);
+  }
+
+  function pairsAnswer({ account, symbols }: Asked, fault: ExchangeFault | undefined): Sent {
+    const all = config().accounts.find(({ name }) => name === account)?.isolated;
+    const wanted = symbols.length > 0 ? symbols : ["BTCUSDT", "ETHUSDT", "SOLUSDT"];
+    const positions = wanted.map((symbol) => ({ symbol, position: truth.at(`${account} ${symbol}`, time.nowMs()) }));
+    const hidden = fault === "absent" ? random.pick([wanted[0] ?? "", ...wanted]) : "";
+    const there = positions.filter(({ symbol, position }) => position.isPresent && symbol !== hidden);
+    const gone = positions.filter((each) => !there.includes(each)).map(({ symbol }) => absent(`isolated ${symbol}`));
+    if (all !== "all" && gone.length > 0)
+      return complaint(-11_001, 400, () =>
+        symbols.length > 1 ? { kind: "other" } : answered("isolated", { body: undefined, seen: gone }),
+      );
+    const bodies = there.map(({ symbol, position }) => pairBody(symbol, position));
+    const right = there.map(({ symbol, position }) => seenOf(`isolated ${symbol}`, position));
+    const victim = random.whole(0, Math.max(0, bodies.length - 1));
+    const seen = right.map((each, i) => {
+      const body = bodies[i];
+      if (i !== victim || body === undefined) return each;
+      if (fault === "field") return spoilPair(body, each, random);
+      if (fault !== "status") return each;
+      body["marginLevelStatus"] = "SOMETHING_NEW";
+      return { ...each, status: "SOMETHING_NEW" };
+    });
+    return json({ assets: bodies }, () => answered("isolated", { body: bodies, seen: [...seen, ...gone] }), fault);
+  }
+
+  // ---------------------------------------------------------------- faults
+
+  function troubleOf(fault: ExchangeFault, asked: Asked): Sent | undefined {
+    switch (fault) {
+      case "rate":
+        return tooMany();
+      case "server":
+        return random.chance(0.5)
+          ? page(random.pick([500, 502, 503, 504]), "Bad gateway")
+          : complaint(random.pick([-1000, -1001, -1004, -1006, -1007, -1008]), random.pick([500, 503, 200]));
+      case "page":
+        return page(200, `Please log in to this network. You asked for ${asked.path}?${asked.query}`);
+      case "redirect":
+        return {
+          http: { status: 302, headers: { location: "https://elsewhere.example/" }, text: "" },
+          meaning: () => failure("a redirect"),
+        };
+      case "refuse":
+        return failed(
+          networkError(Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" })),
+          "connection refused",
+        );
+      case "reset":
+        return failed(
+          networkError(Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" })),
+          "connection reset",
+        );
+      case "clock":
+        return complaint(-1021, 400);
+      case "signature":
+        return asked.path === PATHS.time ? undefined : complaint(-1022, 400);
+      case "key":
+        return asked.path === PATHS.time ? undefined : complaint(random.pick([-2015, -2014]), 401);
+      case "busy":
+        return complaint(random.pick([-21_003, -1008, -3044, -3037]), 400);
+      default:
+        return undefined;
+    }
+  }
+
+  function tooMany(): Sent {
+    const now = serverMs();
+    const seconds = random.whole(1, 240);
+    const date = (atMs: number) => new Date(atMs).toUTCString();
+    const [header, leastMs] = random.pick<readonly [string | undefined, number]>([
+      [`${seconds}`, seconds * SECOND],
+      [`${seconds}`, seconds * SECOND],
+      [undefined, SECOND],
+      ["-1", SECOND],
+      ["0", SECOND],
+      [`${30 * 86_400}`, RATE_MOST_MS],
+      [date(now + seconds * SECOND), seconds * SECOND],
+    ]);
+    const headers = { ...standard(), ...(header !== undefined && { "retry-after": header }) };
+    const text = random.chance(0.5) ? JSON.stringify({ code: -1003, msg: "Too many requests." }) : "slow down";
+    return {
+      http: { status: 429, headers, text },
+      meaning: (atMs) => ({
+        kind: "silence",
+        what: `429, retry after ${header ?? "?"}`,
+        untilMs: atMs + leastMs,
+        isBan: false,
+      }),
+    };
+  }
+
+  /** The answer to everything while the address is banned. */
+  function refuse(
+    { untilMs, how }: NonNullable<typeof ban>,
+    asked: Asked,
+    headers: Request["headers"],
+    isSynced: boolean,
+  ): Sent {
+    const leftMs = untilMs - time.nowMs();
+    const endMs = Math.ceil(untilMs + AHEAD_MS);
+    const silence =
+      (what: string, lastsMs: number) =>
+      (atMs: number): Reply => ({ kind: "silence", what, untilMs: atMs + lastsMs, isBan: true });
+    const banned = {
+      code: -1003,
+      msg: `Way too much request weight used; IP banned until ${endMs}. Please use WebSocket Streams.`,
+    };
+    switch (how) {
+      case "header": {
+        const seconds = Math.ceil(leftMs / SECOND);
+        const after = { ...standard(), "retry-after": `${seconds}` };
+        return {
+          http: { status: 418, headers: after, text: "" },
+          meaning: silence("418", Math.min(BAN_MOST_MS, seconds * SECOND)),
+        };
+      }
+      case "text": {
+        // Who never read the exchange's clock cannot know how far away that moment is.
+        const isKnown = isSynced || Math.abs(time.wallMs() - time.nowMs()) < SECOND;
+        const lastsMs = isKnown ? Math.min(BAN_MOST_MS, Math.max(SECOND, leftMs - 2 * SECOND)) : SECOND;
+        return {
+          http: { status: 418, headers: standard(), text: JSON.stringify(banned) },
+          meaning: silence("418 with a text", lastsMs),
+        };
+      }
+      case "unstated":
+        return {
+          http: { status: 418, headers: standard(), text: "" },
+          meaning: silence("418 without an end", 2 * MINUTE),
+        };
+      case "firewall": {
+        // Such pages like to quote the request.
+        const quoted = `<html><body><h1>Request blocked</h1> ${asked.path}?${asked.query} of ${headers["X-MBX-APIKEY"]}</body></html>`;
+        return {
+          http: { status: 403, headers: { ...standard(), "content-type": "text/html" }, text: quoted },
+          meaning: (atMs) => ({ kind: "silence", what: "403", untilMs: atMs + MINUTE, isBan: false }),
+        };
+      }
+    }
+  }
+
+  function flawOf({ account, query }: Asked, headers: Request["headers"]): Sent | undefined {
+    const keys = KEYS[account];
+    if (keys === undefined || headers["X-MBX-APIKEY"] !== keys.key) return complaint(-2015, 401);
+    const [payload = "", signature = ""] = query.split("&signature=");
+    signatures.add(signature);
+    if (signatures.size > SIGNATURES_KEPT) signatures.delete([...signatures][0] ?? "");
+    const isChecked = requests < 10 || requests % 16 === 0; // each costs as much as the rest of the answer
+    if (isChecked && signature !== createHmac("sha256", keys.secret).update(payload).digest("hex"))
+      return complaint(-1022, 400);
+    const timestamp = Number(/(?:^|&)timestamp=(\d+)/.exec(payload)?.[1]);
+    const isFresh = timestamp < serverMs() + SECOND && serverMs() - timestamp <= RECV_WINDOW_MS;
+    return isFresh ? undefined : complaint(-1021, 400);
+  }
+
+  function page(status: number, text: string): Sent {
+    const headers = { ...standard(), "content-type": "text/html" };
+    return {
+      http: { status, headers, text: `<html><body>${text}</body></html>` },
+      meaning: () => failure(`HTTP ${status}, a page`),
+    };
+  }
+
+  function complaint(code: number, status: number, meaning?: Sent["meaning"]): Sent {
+    const text = JSON.stringify({ code, msg: "no" });
+    const isHopeless = code === -1022 || code === -2015 || code === -2014;
+    return { http: { status, headers: standard(), text }, meaning: meaning ?? (() => failure(`${code}`, isHopeless)) };
+  }
+
+  const standard = () => ({
+    "content-type": "application/json;charset=UTF-8",
+    date: new Date(serverMs()).toUTCString(),
+  });
+
+  // ---------------------------------------------------------------- the wire
+
+  function httpFor(life: Life): Http {
+    const open = new Set<(error: ExchangeError) => void>();
+    let isSynced = false;
+    let isConnected = false;
+    return {
+      get(request) {
+        if (!life.isAlive) return new Promise(() => undefined);
+        time.spin(life);
+        if (request.signal.aborted) return Promise.reject(stopped());
+        requests += 1;
+        const asked = askedBy(request);
+        request.onWrite(!isConnected);
+        isConnected = true;
+        const { account, path, symbols } = asked;
+        record(life, { kind: "request", account, path, symbols });
+        const { sent, afterMs } = answer(asked, request.headers, isSynced);
+        mayDie(life, "after request");
+        return new Promise((resolve, reject) => {
+          const leave = () => {
+            open.delete(fail);
+            life.sleeping -= 1;
+            request.signal.removeEventListener("abort", onAbort);
+          };
+          const fail = (error: ExchangeError) => {
+            leave();
+            reject(error);
+          };
+          const onAbort = () => fail(stopped());
+          open.add(fail);
+          life.sleeping += 1;
+          request.signal.addEventListener("abort", onAbort);
+          time.reach(life, time.nowMs() + afterMs, () => {
+            if (!open.has(fail)) return;
+            leave();
+            const { http, meaning } = sent;
+            record(life, { kind: "reply", account, path, reply: meaning(time.nowMs()) });
+            if (path === PATHS.time && "status" in http && http.status === 200 && http.text.endsWith("}"))
+              isSynced = true;
+            if ("status" in http) resolve(http);
+            else reject(http);
+          });
+        });
+      },
+      async close() {
+        for (const fail of [...open]) fail(stopped());
+      },
+    };
+  }
+
+  return { httpFor, signatures };
+}
+
+const failed = (error: ExchangeError, what: string): Sent => ({ http: error, meaning: () => failure(what) });
+const failure = (what: string, isHopeless = false): Reply => ({ kind: "failure", what, isHopeless });
+const absent = (subject: string): Seen => ({
+  subject,
+  isValid: true,
+  isPresent: false,
+  hasDebt: false,
+  value: 0,
+  status: "",
+});
+
+function answered(source: "cross" | "isolated", { seen }: Answer): Reply {
+  return { kind: "answer", source, isWhole: seen.every(({ isValid }) => isValid), seen };
+}
+
+function askedBy({ path, headers }: Request): Asked {
+  const [only = "", query = ""] = path.split("?");
+  const key = headers["X-MBX-APIKEY"];
+  const account = Object.entries(KEYS).find(([, keys]) => keys.key === key)?.[0] ?? "nobody";
+  const symbols = (/(?:^|&)symbols=([^&]*)/.exec(query)?.[1] ?? "").split("%2C").filter((symbol) => symbol !== "");
+  return { account, path: only, query, symbols };
+}

@@ -1,0 +1,58 @@
+// The simulator of a bad year, as part of every test run: some honest seeds, the same seed twice, and every planted fault found by
+// the invariant that is there for it. `npm run simulate:faults` runs thousands of seeds.
+import { describe, expect, test } from "vitest";
+import { PLANTS } from "./plants.ts";
+import { simulate, type Violation } from "./simulate.ts";
+
+const OPTIONS = { days: 2, isLive: true };
+const WHOLE = { ...OPTIONS, isKept: true };
+const HONEST_SEEDS = 40;
+/** A plant that so many bad years do not show is not looked for. */
+const PLANTED_SEEDS = 200;
+const PATIENCE_MS = 240_000;
+
+/** The first seed in which one of these invariants is broken. */
+async function firstFound(plant: (typeof PLANTS)[number]): Promise<Violation | undefined> {
+  for (let seed = 1; seed <= PLANTED_SEEDS; seed++) {
+    const { violation } = await simulate(seed, { ...OPTIONS, plant });
+    if (violation !== undefined && plant.foundBy.includes(violation.invariant)) return violation;
+  }
+  return undefined;
+}
+
+describe("a bad year", () => {
+  test(`nothing is lost, nothing is false, and nothing is silent in the first ${HONEST_SEEDS} seeds`, {
+    timeout: PATIENCE_MS,
+  }, async () => {
+    const wrong: string[] = [];
+    let happened = 0;
+    for (let seed = 1; seed <= HONEST_SEEDS; seed++) {
+      const { count, violation } = await simulate(seed, OPTIONS);
+      happened += count;
+      if (violation !== undefined) wrong.push(`seed ${seed}: ${violation.invariant}: ${violation.text}`);
+    }
+    expect(wrong).toEqual([]);
+    expect(happened).toBeGreaterThan(HONEST_SEEDS * 500);
+  });
+
+  test("the same seed gives the same history, to the last byte", { timeout: PATIENCE_MS }, async () => {
+    const [first, second] = [await simulate(17, WHOLE), await simulate(17, WHOLE)];
+    expect(first.happenings.length).toBeGreaterThan(500);
+    expect(JSON.stringify(second.happenings)).toBe(JSON.stringify(first.happenings));
+  });
+
+  test("another seed gives another history", { timeout: PATIENCE_MS }, async () => {
+    const [one, other] = [await simulate(17, WHOLE), await simulate(18, WHOLE)];
+    expect(JSON.stringify(other.happenings)).not.toBe(JSON.stringify(one.happenings));
+  });
+});
+
+describe("a planted fault is found", () => {
+  test.each(PLANTS.map((plant) => ({ plant, name: plant.name, invariants: plant.foundBy.join(" or ") })))(
+    "$name, by $invariants",
+    { timeout: PATIENCE_MS },
+    async ({ plant }) => {
+      expect(await firstFound(plant)).toBeDefined();
+    },
+  );
+});
