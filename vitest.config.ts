@@ -1,5 +1,6 @@
 // How the unit tests run: those beside the code and those of the whole program in test/. What needs other programs or root
 // (test/e2e) and what measures (bench/) is run by name, never from here.
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
@@ -9,8 +10,8 @@ export default defineConfig({
     watch: false,
     // Processes, not threads: file locks and signals belong to a process, and both are tested.
     pool: "forks",
-    // Every core: most tests wait for sockets. More than that, and those that watch the clock see the others.
-    maxWorkers: "100%",
+    // More than there are cores: most of the time is spent waiting for sockets and processes.
+    maxWorkers: Math.max(3, availableParallelism()),
     // A zone that is nobody's default: a test that leans on the machine's own zone fails everywhere, not only abroad.
     env: { TZ: "Pacific/Chatham" },
     // Far above what any test needs: on a busy machine a test may be slow, but it must not hang.

@@ -40,7 +40,7 @@ test.each(["throw", "reject"])(
     await using margind = world.daemon();
     await untilTrue(() => world.now.slack.posts.length > 0 && world.now.smtp.mails.length === 2);
     expect(world.texts()[0]).toMatch(
-      /CRITICAL · margind · started 3 times since .*, each time after an end that was not clean\n/,
+      /CRITICAL · margind · started 3 times since .*, each time after a crash or a kill\n/,
     );
     expect(world.texts()[0]).toContain("The last error was: Error: surprise with &lt;secret&gt;, &lt;secret&gt; and");
     await untilPolled(2); // and it watches

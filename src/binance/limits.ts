@@ -1,6 +1,6 @@
 // Reads from an answer that the exchange wants silence, and for how long. Pure. Source for the rules:
 // https://developers.binance.com/docs/margin_trading/general-info (429, 418, Retry-After) and the text of error -1003.
-import { retryAfterMs } from "../lib/retry-after.ts";
+import { httpDateMs, retryAfterMs } from "../lib/retry-after.ts";
 import type { Complaint } from "./errors.ts";
 import { type Headers, headerText } from "./request.ts";
 
@@ -26,7 +26,9 @@ export function stopIn(
   const afterMs = retryAfterMs(headerText(headers, "retry-after"), serverNowMs, headerText(headers, "date"));
   const detail = isTooMany && status < 400 ? `error ${TOO_MANY_REQUESTS}` : `HTTP ${status}`;
   if (status === 418 || bannedUntilMs > 0) {
-    const askedMs = Math.max(afterMs ?? 0, bannedUntilMs - serverNowMs);
+    // The exchange's own clock, as the answer tells it: this machine's may have been set since it was compared.
+    const sentMs = httpDateMs(headerText(headers, "date")) ?? serverNowMs;
+    const askedMs = Math.max(afterMs ?? 0, bannedUntilMs - sentMs);
     return { kind: "ban", detail, askedMs: askedMs > 0 ? askedMs : undefined };
   }
   if (status === 429 || isTooMany) return { kind: "rate", detail, askedMs: afterMs };

@@ -93,7 +93,10 @@ function lateSection(
   const before = first === last ? [] : [beforeIt(story, words, nowMs, locale)];
   return {
     ...section,
-    kind: isOver(section.kind) ? section.kind : loudest(story.map((mention) => mention.section)),
+    // What is not over by now is as loud as the loudest of it.
+    kind: isOver(section.kind)
+      ? section.kind
+      : loudest(story.map((mention) => mention.section).filter(({ kind }) => !isOver(kind))),
     headline: (isOnly ? words.late : words.lateItem)(section.headline, when),
     lines: [...section.lines, ...before, ...because],
   };

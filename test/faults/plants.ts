@@ -63,7 +63,8 @@ export const PLANTS: readonly Plant[] = [
     foundBy: ["P1"],
     store: (store) => rowsOnly(store, ({ message }) => message.kind !== "resolved"),
   },
-  { name: "order-broken", foundBy: ["P3"], store: withoutOrder },
+  // In the wrong order (P3), or left out of a late message that is made of rows that belong together (P1).
+  { name: "order-broken", foundBy: ["P3", "P1"], store: withoutOrder },
   { name: "state-forgotten", foundBy: ["P1", "P2"], store: (store) => ({ ...store, alerts: () => [] }) },
   { name: "invalid-data-believed", foundBy: ["false", "P4"], exchange: (exchange) => reading(exchange, believed) },
   {

@@ -84,7 +84,9 @@ export function delivery({ scenario, time, disk, scene, violate }: OracleParts):
   /** A late message has its worst incident first, whatever came first. */
   function mentionsOfLate({ incidents: names, message }: NewRow): readonly Mention[] {
     return mentionsOf({
-      incidents: refsIn(message).map((ref) => names.find((name) => ref.startsWith(`#${shorts.get(name)}-`)) ?? ""),
+      incidents: refsIn(message).map(
+        (ref) => names.find((name) => ref.startsWith(`#${shorts.get(name)}-`)) ?? incidentBehind(ref),
+      ),
       message,
     });
   }
