@@ -68,7 +68,7 @@ test("who may not write there is told so, whether the folder is there or not", (
   expect(line(missing)).toBe(line(there));
 });
 
-test("a damaged database is worth a look: run moves it aside", () => {
+test("a damaged database has failed: run would move it aside", () => {
   mkdirSync(state, { mode: 0o700 });
   writeFileSync(join(state, "margind.db"), "not a database at all, ".repeat(1_000));
   expect(line(stateFinding(state, UID))).toBe("failed: the database is damaged");
