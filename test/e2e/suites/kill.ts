@@ -74,14 +74,17 @@ export async function kill(check: Check, bench: Bench): Promise<void> {
       expect(hits > failures.length / 2, `the failure came at ${hits} of ${failures.length} points only`);
       return `${hits} points`;
     });
-  const write = (error: Failure["error"], isLasting: boolean) =>
-    commits.map((nth) => ({ call: "pwrite64", nth, error, isLasting }));
+  const full = commits.map((nth) => ({ call: "pwrite64", nth, error: "ENOSPC", isLasting: true }) as const);
   const sync = everyOf(["fsync", calls.get("fsync") ?? 0]).map(
     (point) => ({ ...point, error: "EIO", isLasting: false }) as const,
   );
-  const once = [...write("ENOSPC", false), ...write("EIO", false)];
+  // A full disk and a broken one in turn: every commit meets one of them, in half the time.
+  const once = commits.map((nth, index) => {
+    const error = index % 2 === 0 ? "ENOSPC" : "EIO";
+    return { call: "pwrite64", nth, error, isLasting: false } as const;
+  });
   await trouble("a write that fails once, on a full or a broken disk, stops no alert, in whichever commit", once);
-  await trouble("a disk that stays full stops no alert, from whichever commit on", write("ENOSPC", true));
+  await trouble("a disk that stays full stops no alert, from whichever commit on", full);
   await trouble("an fsync that fails once stops no alert, whichever it is", sync);
 }
 
