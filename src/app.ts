@@ -12,7 +12,7 @@ import { createPulse } from "./heartbeat.ts";
 import type { Log } from "./lib/log.ts";
 import { beginLife, configVerdict, endLife, troubleNotice } from "./life.ts";
 import { createNotifier } from "./notify/index.ts";
-import { isSameHttp, ReloadError, refuseOnDisk, reloadError } from "./reload.ts";
+import { isSameHttp, oneAtATime, ReloadError, refuseOnDisk, reloadError } from "./reload.ts";
 import { startSchedule } from "./schedule.ts";
 import { banOf, barsOf, instanceOf } from "./store/facts.ts";
 import { makeStateDir } from "./store/folder.ts";
@@ -70,14 +70,15 @@ export async function startDaemon(config: Config, world: World): Promise<Daemon>
   await clock.sleep(life.delayMs);
 
   const refused = Promise.withResolvers<Refusal>();
-  let isLossTold = false;
+  /** People were told of a loss, and the disk may not know it yet. */
+  let isLossDue = false;
   const disk: Disk = {
     trouble: opened.trouble,
     mend() {
       opened.mend();
-      if (!isLossTold || watch.running.ledger.storeTrouble() !== undefined) return;
+      if (!isLossDue || watch.running.ledger.storeTrouble() !== undefined) return;
       opened.told(); // only now it is sure that people will hear of it
-      isLossTold = false;
+      isLossDue = false;
     },
   };
   const instance = instanceOf(store);
@@ -94,7 +95,7 @@ export async function startDaemon(config: Config, world: World): Promise<Daemon>
   for (const trouble of [...lost, ...life.troubles]) {
     watch.running.tell(troubleNotice(trouble, clock.wallMs(), watch.running.book));
   }
-  isLossTold = lost.length > 0;
+  isLossDue = lost.length > 0;
   life.told();
   watch.running.tell(configVerdict(watch.running, [], clock.wallMs()));
 
@@ -116,25 +117,21 @@ export async function startDaemon(config: Config, world: World): Promise<Daemon>
     current = next;
   };
 
-  let lastReload: Promise<void> = Promise.resolve();
+  const reloads = oneAtATime(async (next: Config) => {
+    await checkReload(current, next, watch, world, store);
+    await replace(next);
+    watch.running.tell(configVerdict(watch.running, [], clock.wallMs()));
+  });
   const owned = stack.move();
   return {
     store,
     running: () => watch.running,
     refused: refused.promise,
-    reload(next) {
-      const turn = lastReload.then(async () => {
-        await checkReload(current, next, watch, world, store);
-        await replace(next);
-        watch.running.tell(configVerdict(watch.running, [], clock.wallMs()));
-      });
-      lastReload = turn.catch(() => undefined); // its caller hears of the failure; the next one starts all the same
-      return turn;
-    },
+    reload: reloads.run,
     rejected: (problems) => watch.running.tell(configVerdict(watch.running, problems, clock.wallMs())),
     noteCrash: (text) => endLife(store, text, clock.wallMs()),
     async stop() {
-      await lastReload;
+      await reloads.idle();
       endLife(store, null, clock.wallMs());
       await owned.disposeAsync();
     },

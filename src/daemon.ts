@@ -115,9 +115,15 @@ export function startRunning(settings: Settings, ports: Ports): Running {
   }
 
   const refused = Promise.withResolvers<Refusal>();
+  let saidLast: string | undefined;
+  /** Asked after every poll, said once. */
+  const goOn = (reason: string) => {
+    if (reason !== saidLast) log.error({}, `${reason} margind goes on.`);
+    saidLast = reason;
+  };
   const giveUp = (reason: string | undefined, isConfig = false) => {
     if (reason === undefined) return;
-    if (ports.mayGiveUp === false) return log.error({}, `${reason} margind goes on.`);
+    if (ports.mayGiveUp === false) return goOn(reason);
     if (isConfig) tellOf(troubleNotice({ kind: "gives-up", reason }, clock.wallMs(), book)); // of the others they know already
     refused.resolve({ reason, isConfig });
   };

@@ -25,3 +25,17 @@ type Http = { readonly host: string; readonly port: number; readonly token: Secr
 export function isSameHttp(a: Http, b: Http): boolean {
   return a?.host === b?.host && a?.port === b?.port && a?.token?.reveal() === b?.token?.reveal();
 }
+
+/** Runs work in the order in which it was asked for. Its caller hears of a failure; the next one starts all the same. */
+export function oneAtATime<T>(work: (of: T) => Promise<void>) {
+  let last: Promise<void> = Promise.resolve();
+  return {
+    run(of: T): Promise<void> {
+      const turn = last.then(() => work(of));
+      last = turn.catch(() => undefined);
+      return turn;
+    },
+    /** Resolves when nothing is under way. */
+    idle: (): Promise<void> => last,
+  };
+}

@@ -13,7 +13,8 @@ import { count } from "../text.ts";
 const NETWORK = "check this machine's network, DNS and firewall, and exchange.baseUrl";
 const SET_CLOCK = "set this machine's clock (NTP)";
 
-const TODO: Readonly<Record<Failure["code"], string>> = {
+/** What to do about it. */
+const ADVICE: Readonly<Record<Failure["code"], string>> = {
   unreachable: NETWORK,
   timeout: NETWORK,
   unavailable: "nothing to mend here; try again in a minute",
@@ -35,7 +36,7 @@ function failureText(failure: Failure, nowMs: number): string {
 }
 
 const failureFinding = (failure: Failure, nowMs: number): Finding =>
-  failed(failureText(failure, nowMs), TODO[failure.code]);
+  failed(failureText(failure, nowMs), ADVICE[failure.code]);
 
 // ---------------------------------------------------------------- the clock
 
@@ -99,7 +100,7 @@ function isolatedFinding({ asked, pairs, unread }: IsolatedAnswer, nowMs: number
   }
   if (unread !== undefined) {
     const text = `${listed(unread.symbols)} could not be read: ${failureText(unread.failure, nowMs)}`;
-    return warning(text, TODO[unread.failure.code]);
+    return warning(text, ADVICE[unread.failure.code]);
   }
   const unopened = asked === "all" ? [] : pairs.filter(({ isolatedCreated }) => isolatedCreated === false);
   if (unopened.length > 0) {
