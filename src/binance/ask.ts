@@ -5,8 +5,9 @@ import { type Backoff, fullJitterMs, stepMs } from "../lib/backoff.ts";
 import { createCall, type Shared } from "./call.ts";
 import { badResponse, ExchangeError } from "./errors.ts";
 import type { Lane } from "./pace.ts";
+import type { Method } from "./request.ts";
 import { SKEW_WARNING_MS, serverTimeIn } from "./server-time.ts";
-import { type Params, type Sign, signedQuery } from "./sign.ts";
+import { type Params, queryString, type Sign, signedQuery } from "./sign.ts";
 
 export interface Key {
   readonly account: string;
@@ -20,6 +21,13 @@ export interface Asker {
   ask(path: string, params: Params, signal: AbortSignal): Promise<unknown>;
   /** The same without a second try. */
   askOnce(path: string, params: Params, signal: AbortSignal): Promise<unknown>;
+  /**
+   * A signed GET for what is not the account itself: once, after everything urgent that waits, and dropped first when the weight budget
+   * or a pause bites. Numbers of the answer are text.
+   */
+  askLater(path: string, params: Params, signal: AbortSignal): Promise<unknown>;
+  /** The same with the key alone, not signed; POST and PUT only for listen keys. */
+  askKeyed(method: Method, path: string, params: Params, signal: AbortSignal): Promise<unknown>;
   /** Reads the exchange's clock. */
   syncTime(signal: AbortSignal): Promise<ClockRead>;
 }
@@ -31,6 +39,8 @@ export interface ClockRead {
 }
 
 const TIME_PATH = "/api/v3/time";
+const URGENT = { method: "GET", urgency: "now", isExact: false } as const;
+const LATER = { method: "GET", urgency: "later", isExact: true } as const;
 const RETRIES = 2;
 const SOON: Backoff = { firstMs: 500, maxMs: 2_000 };
 const SLOW: Backoff = { firstMs: 2_000, maxMs: 8_000 };
@@ -38,16 +48,32 @@ const SLOW: Backoff = { firstMs: 2_000, maxMs: 8_000 };
 export function createAsker(shared: Shared, { account, apiKey, sign, lane }: Key): Asker {
   const { serverTime, freshness, clock, random, minSpacingMs, timeoutMs, recvWindowMs, log } = shared;
   const call = createCall(shared, account, lane);
+  const keyed = { "X-MBX-APIKEY": apiKey };
+  const signed = (params: Params) => () => `?${signedQuery(params, { recvWindowMs, atMs: serverTime.nowMs(), sign })}`;
 
   async function askOnce(path: string, params: Params, signal: AbortSignal) {
-    const query = () => `?${signedQuery(params, { recvWindowMs, atMs: serverTime.nowMs(), sign })}`;
-    const { body, headers, startedMonoMs } = await call(path, query, { "X-MBX-APIKEY": apiKey }, signal);
+    const { body, headers, startedMonoMs } = await call(
+      { ...URGENT, path, query: signed(params), headers: keyed },
+      signal,
+    );
     freshness.check(headers, startedMonoMs);
     return body;
   }
 
+  async function askLater(path: string, params: Params, signal: AbortSignal) {
+    return (await call({ ...LATER, path, query: signed(params), headers: keyed }, signal)).body;
+  }
+
+  async function askKeyed(method: Method, path: string, params: Params, signal: AbortSignal) {
+    const query = () => (params.length === 0 ? "" : `?${queryString(params)}`);
+    return (await call({ ...LATER, method, path, query, headers: keyed }, signal)).body;
+  }
+
   async function syncTime(signal: AbortSignal): Promise<ClockRead> {
-    const { body, headers, startedMonoMs, endedMonoMs } = await call(TIME_PATH, () => "", {}, signal);
+    const { body, headers, startedMonoMs, endedMonoMs } = await call(
+      { ...URGENT, path: TIME_PATH, query: () => "", headers: {} },
+      signal,
+    );
     const serverMs = serverTimeIn(body);
     if (serverMs === undefined) throw badResponse("no serverTime in the answer");
     // The exchange looked at its clock somewhere between; the middle is wrong by half the round trip at most.
@@ -85,6 +111,8 @@ export function createAsker(shared: Shared, { account, apiKey, sign, lane }: Key
 
   return {
     askOnce,
+    askLater,
+    askKeyed,
     syncTime,
     ask(path, params, signal) {
       const startedMs = clock.monoMs();

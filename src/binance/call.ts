@@ -1,15 +1,15 @@
 // One request of one API key: budget, lane, request, and what its answer means. The one thing to know: a pause may begin, or the budget
 // be used up, while a request waits in its lane, so both are looked at before the wait and again after it.
 import type { Clock } from "../core/ports.ts";
-import { parseJson } from "../lib/json.ts";
+import { parseExactJson, parseJson } from "../lib/json.ts";
 import type { Log } from "../lib/log.ts";
 import { badResponse, complaintError, complaintIn, statusError } from "./errors.ts";
 import { excerpt } from "./excerpt.ts";
 import type { Freshness } from "./freshness.ts";
 import { stopIn } from "./limits.ts";
-import type { Lane, Start } from "./pace.ts";
+import type { Lane, Start, Urgency } from "./pace.ts";
 import type { Pause } from "./pause.ts";
-import { type Headers, type Http, headerText, type Reply } from "./request.ts";
+import { type Headers, type Http, headerText, type Method, type Reply } from "./request.ts";
 import type { ServerTime } from "./server-time.ts";
 import type { WeightBudget } from "./weight.ts";
 
@@ -43,41 +43,52 @@ export interface Answered {
   readonly endedMonoMs: number;
 }
 
-/** `query` is called after all waits: what it stamps is fresh. Rejects with ExchangeError, or as aborted. */
-export type Call = (
-  path: string,
-  query: () => string,
-  headers: Readonly<Record<string, string>>,
-  signal: AbortSignal,
-) => Promise<Answered>;
+export interface Asked {
+  readonly method: Method;
+  readonly path: string;
+  /** Called after all waits: what it stamps is fresh. */
+  readonly query: () => string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly urgency: Urgency;
+  /** Numbers of the answer are read as their text: ids beyond 2^53 stay what they are. */
+  readonly isExact: boolean;
+}
+
+/** Rejects with ExchangeError, or as aborted. */
+export type Call = (asked: Asked, signal: AbortSignal) => Promise<Answered>;
 
 export function createCall(shared: Shared, account: string, lane: Lane): Call {
   const { http, pause, weights, clock } = shared;
-  const refuseWhileSilent = (path: string): void => {
-    const error = pause.current() ?? weights.current(path);
+  const refuseWhileSilent = (path: string, urgency: Urgency): void => {
+    const error = pause.current(urgency) ?? weights.current(path, urgency);
     if (error !== undefined) throw error;
   };
-  return async (path, query, headers, signal) => {
-    refuseWhileSilent(path);
-    return lane.run(signal, async (written) => {
-      refuseWhileSilent(path);
+  return async ({ method, path, query, headers, urgency, isExact }, signal) => {
+    refuseWhileSilent(path, urgency);
+    return lane.run(urgency, signal, async (written) => {
+      refuseWhileSilent(path, urgency);
       let start: Start = { startedMonoMs: clock.monoMs(), gapMs: undefined };
       const onWrite = (isFirst: boolean) => {
         start = written(isFirst);
         shared.onRequest({ account, path, ...start });
       };
       const all = { ...COMMON_HEADERS, ...headers };
-      const reply = await http.get({ path: path + query(), headers: all, signal, onWrite });
+      const reply = await http.send({ method, path: path + query(), headers: all, signal, onWrite });
       const endedMonoMs = clock.monoMs();
       weights.note(path, reply.headers);
-      const body = jsonIn(reply, path, shared);
+      const body = jsonIn(reply, path, isExact, shared);
       return { body, headers: reply.headers, startedMonoMs: start.startedMonoMs, endedMonoMs };
     });
   };
 }
 
 /** The answer's JSON, or throws what the exchange means instead. */
-function jsonIn({ status, headers, text }: Reply, path: string, { pause, serverTime, log }: Shared): unknown {
+function jsonIn(
+  { status, headers, text }: Reply,
+  path: string,
+  isExact: boolean,
+  { pause, serverTime, log }: Shared,
+): unknown {
   const body = parseJson(text);
   const complaint = complaintIn(body);
   const stop = stopIn(status, headers, complaint, serverTime.nowMs());
@@ -93,7 +104,7 @@ function jsonIn({ status, headers, text }: Reply, path: string, { pause, serverT
   if (status < 200 || status > 299) throw statusError(status);
   if (body === undefined) throw badResponse(`HTTP ${status} with ${formOf(headers)} instead of JSON`);
   pause.answered();
-  return body;
+  return isExact ? parseExactJson(text) : body;
 }
 
 const COMMON_HEADERS = { accept: "application/json", "accept-encoding": "gzip", "user-agent": "margind" } as const;

@@ -12,7 +12,7 @@ function laneOf() {
   const lane = createLane(500, clock);
   const starts: Start[] = [];
   const send = (answer: Promise<unknown> = Promise.resolve(), isFirst = false) =>
-    lane.run(never, (written) => {
+    lane.run("now", never, (written) => {
       starts.push(written(isFirst));
       return answer;
     });
@@ -52,7 +52,7 @@ test("keeps a wider distance from the first request of a connection", async () =
 test("counts from the write, not from the hand-over: a connection that takes 300 ms shifts everything", async () => {
   const { clock, lane, starts, send } = laneOf();
   const connected = Promise.withResolvers<void>();
-  const first = lane.run(never, async (written) => {
+  const first = lane.run("now", never, async (written) => {
     await connected.promise;
     starts.push(written(false));
   });
@@ -70,7 +70,7 @@ test("counts from the write, not from the hand-over: a connection that takes 300
 
 test("counts a request that never reached its socket from its hand-over", async () => {
   const { clock, lane, starts, send } = laneOf();
-  await expect(lane.run(never, () => Promise.reject(new Error("refused")))).rejects.toThrow("refused");
+  await expect(lane.run("now", never, () => Promise.reject(new Error("refused")))).rejects.toThrow("refused");
   const second = send();
   await clock.advance(499 + GUARD_MS);
   expect(starts).toHaveLength(0);
@@ -82,7 +82,7 @@ test("starts nothing before the moment that it was given: the process before may
   const clock = createTestClock();
   const lane = createLane(500, clock, clock.monoMs() + 300);
   const starts: Start[] = [];
-  const send = () => lane.run(never, async (written) => void starts.push(written(false)));
+  const send = () => lane.run("now", never, async (written) => void starts.push(written(false)));
   const both = [send(), send()];
   await clock.advance(299);
   expect(starts).toHaveLength(0);
@@ -99,7 +99,7 @@ test("starts in the order of asking", async () => {
   const { clock, lane } = laneOf();
   const order: number[] = [];
   const all = [1, 2, 3].map((n) =>
-    lane.run(never, async (written) => {
+    lane.run("now", never, async (written) => {
       order.push(n);
       written(false);
     }),
@@ -156,9 +156,9 @@ test("never shortens a wait by a hold", async () => {
 test("lets go of a request that is stopped while it waits, and keeps the order of the others", async () => {
   const { clock, lane, starts, send } = laneOf();
   const pending = Promise.withResolvers<void>();
-  const first = lane.run(never, () => pending.promise); // connecting: everybody waits
+  const first = lane.run("now", never, () => pending.promise); // connecting: everybody waits
   const stopping = new AbortController();
-  const second = lane.run(stopping.signal, () => Promise.reject(new Error("it must not be sent")));
+  const second = lane.run("now", stopping.signal, () => Promise.reject(new Error("it must not be sent")));
   const third = send();
   stopping.abort(new Error("why ever"));
   await expect(second).rejects.toThrow("the poll was stopped");
@@ -167,4 +167,50 @@ test("lets go of a request that is stopped while it waits, and keeps the order o
   await first;
   await clock.advance(500 + GUARD_MS);
   await third;
+});
+
+test("what can wait is overtaken by everything urgent until its very start, and keeps the spacing", async () => {
+  const { clock, lane, starts, send } = laneOf();
+  const order: string[] = [];
+  const named = (name: string, urgency: "now" | "later") =>
+    lane.run(urgency, never, async (written) => {
+      order.push(name);
+      starts.push(written(false));
+    });
+  await send();
+  const later = [named("history 1", "later"), named("history 2", "later")];
+  await clock.advance(400);
+  const urgent = [named("account 1", "now"), named("account 2", "now")];
+  await clock.advance(10_000);
+  await Promise.all([...later, ...urgent]);
+  expect(order).toEqual(["account 1", "account 2", "history 1", "history 2"]);
+  for (const { gapMs } of starts.slice(1)) expect(gapMs).toBeGreaterThanOrEqual(500 + GUARD_MS);
+});
+
+test("a history that hangs leaves places for the account", async () => {
+  const { clock, lane, starts, send } = laneOf();
+  const hanging = new Promise<never>(() => undefined);
+  for (let i = 0; i < 5; i++)
+    void lane.run("later", never, (written) => {
+      starts.push(written(false));
+      return hanging;
+    });
+  await clock.advance(10_000);
+  expect(starts).toHaveLength(2);
+  const account = send();
+  await clock.advance(1000);
+  await account;
+  expect(starts).toHaveLength(3);
+});
+
+test("lets go of a history that is stopped while it waits", async () => {
+  const { clock, lane, send } = laneOf();
+  await send();
+  const stopping = new AbortController();
+  const later = lane.run("later", stopping.signal, () => Promise.reject(new Error("it must not be sent")));
+  const next = lane.run("later", never, async () => "sent");
+  stopping.abort(new Error("why ever"));
+  await expect(later).rejects.toThrow("the poll was stopped");
+  await clock.advance(1000);
+  expect(await next).toBe("sent");
 });

@@ -4,13 +4,16 @@
 import type { Clock } from "../core/ports.ts";
 import { stopped } from "./errors.ts";
 
+/** `later`: starts only when nothing that is urgent waits, and is overtaken by it until its very start. */
+export type Urgency = "now" | "later";
+
 export interface Lane {
   /**
-   * Waits its turn (first come, first served) and the spacing, then calls `send` and settles as it settles. `send` calls
-   * `written` when its request leaves, and says whether it is the first on its connection. An earlier answer is not waited
+   * Waits its turn (first come, first served among its like) and the spacing, then calls `send` and settles as it settles. `send`
+   * calls `written` when its request leaves, and says whether it is the first on its connection. An earlier answer is not waited
    * for, so a slow one delays nobody, up to four at a time.
    */
-  run<T>(signal: AbortSignal, send: (written: (isFirst: boolean) => Start) => Promise<T>): Promise<T>;
+  run<T>(urgency: Urgency, signal: AbortSignal, send: (written: (isFirst: boolean) => Start) => Promise<T>): Promise<T>;
   /** Lets nothing start for this long: the exchange said that the key is too fast. */
   hold(ms: number): void;
 }
@@ -29,13 +32,17 @@ const GUARD_MS = 8;
 /** The first request on a connection arrives later after its write than others: the other side has to take up the connection. */
 const FIRST_GUARD_MS = 25;
 const IN_FLIGHT_MAX = 4;
+/** What can wait never takes the last places: a history that hangs must not hold up the account. */
+const LATER_IN_FLIGHT_MAX = 2;
 
 /** Nothing starts before `notBeforeMs` (monotonic): for what a process before this one may have sent. */
 export function createLane(spacingMs: number, clock: Clock, notBeforeMs = Number.NEGATIVE_INFINITY): Lane {
   let tail: Promise<void> = Promise.resolve();
   let lastStartMs: number | undefined;
   let dueMs = notBeforeMs;
+  let laterTail: Promise<void> = Promise.resolve();
   let inFlight = 0;
+  let laterInFlight = 0;
   let freed = Promise.withResolvers<void>();
 
   const sleepUntilDue = async (signal: AbortSignal) => {
@@ -53,36 +60,83 @@ export function createLane(spacingMs: number, clock: Clock, notBeforeMs = Number
     return { startedMonoMs, gapMs };
   };
 
-  return {
-    async run(signal, send) {
-      const before = tail;
-      const turn = Promise.withResolvers<void>();
-      tail = before.then(() => turn.promise);
-      try {
-        await unlessAborted(before, signal);
-        while (inFlight >= IN_FLIGHT_MAX) await unlessAborted(freed.promise, signal);
-        await sleepUntilDue(signal);
-        hold(spacingMs + GUARD_MS); // a request that never reaches the socket counts from here
-        inFlight++;
-      } catch (error) {
-        turn.resolve();
-        throw signal.aborted ? stopped() : error;
-      }
-      try {
-        return await send((isFirst) => {
-          turn.resolve();
-          return start(isFirst);
-        });
-      } finally {
-        inFlight--;
-        turn.resolve();
-        freed.resolve();
-        freed = Promise.withResolvers();
-      }
-    },
-    hold,
+  /** Takes the place of whoever goes next: until it is given back, nobody else starts. */
+  const takeTurn = () => {
+    const before = tail;
+    const turn = Promise.withResolvers<void>();
+    tail = before.then(() => turn.promise);
+    return { before, done: turn.resolve };
   };
+
+  async function waitUrgent(before: Promise<void>, signal: AbortSignal): Promise<void> {
+    await unlessAborted(before, signal);
+    while (inFlight + laterInFlight >= IN_FLIGHT_MAX) await unlessAborted(freed.promise, signal);
+    await sleepUntilDue(signal);
+  }
+
+  /** Takes the turn when the lane is free and due with nobody urgent in it: looked at and taken in one go. */
+  async function idleTurn(signal: AbortSignal): Promise<() => void> {
+    for (;;) {
+      const seen = tail;
+      await unlessAborted(seen, signal);
+      if (laterInFlight >= LATER_IN_FLIGHT_MAX || inFlight + laterInFlight >= IN_FLIGHT_MAX)
+        await unlessAborted(freed.promise, signal);
+      else if (dueMs > clock.monoMs()) await clock.sleep(dueMs - clock.monoMs(), signal);
+      else if (seen === tail) {
+        hold(spacingMs + GUARD_MS);
+        laterInFlight++;
+        return takeTurn().done;
+      }
+    }
+  }
+
+  async function runNow<T>(signal: AbortSignal, send: Send<T>): Promise<T> {
+    const { before, done } = takeTurn();
+    try {
+      await waitUrgent(before, signal);
+      hold(spacingMs + GUARD_MS); // a request that never reaches the socket counts from here
+      inFlight++;
+    } catch (error) {
+      done();
+      throw signal.aborted ? stopped() : error;
+    }
+    return sending(send, done, () => inFlight--);
+  }
+
+  async function runLater<T>(signal: AbortSignal, send: Send<T>): Promise<T> {
+    const queued = laterTail;
+    const over = Promise.withResolvers<void>();
+    laterTail = queued.then(() => over.promise);
+    let done: () => void;
+    try {
+      await unlessAborted(queued, signal);
+      done = await idleTurn(signal);
+    } catch (error) {
+      throw signal.aborted ? stopped() : error;
+    } finally {
+      over.resolve();
+    }
+    return sending(send, done, () => laterInFlight--);
+  }
+
+  async function sending<T>(send: Send<T>, done: () => void, leave: () => void): Promise<T> {
+    try {
+      return await send((isFirst) => {
+        done();
+        return start(isFirst);
+      });
+    } finally {
+      leave();
+      done();
+      freed.resolve();
+      freed = Promise.withResolvers();
+    }
+  }
+
+  return { run: (urgency, signal, send) => (urgency === "now" ? runNow(signal, send) : runLater(signal, send)), hold };
 }
+
+type Send<T> = (written: (isFirst: boolean) => Start) => Promise<T>;
 
 /** Settles as `promise` does, or rejects as soon as the signal is aborted. */
 function unlessAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {

@@ -217,3 +217,16 @@ test("has nothing to forget when there was no ban", () => {
   pause.answered();
   expect(cleared()).toBe(0);
 });
+
+test("what can wait stays silent five minutes longer than the account, and needs no pause to have been", () => {
+  const { clock, pause } = pauseOf();
+  expect(pause.current("later")).toBeUndefined();
+  pause.begin({ kind: "rate", detail: "HTTP 429", askedMs: 2 * SECOND });
+  clock.skip(2 * SECOND);
+  expect(pause.current("now")).toBeUndefined();
+  expect(pause.current("later")?.failure.code).toBe("rate_limited");
+  clock.skip(300 * SECOND - 1);
+  expect(pause.current("later")).toBeDefined();
+  clock.skip(1);
+  expect(pause.current("later")).toBeUndefined();
+});

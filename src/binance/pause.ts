@@ -5,6 +5,7 @@ import { type Backoff, stepMs } from "../lib/backoff.ts";
 import type { Log } from "../lib/log.ts";
 import { ExchangeError } from "./errors.ts";
 import type { Stop } from "./limits.ts";
+import type { Urgency } from "./pace.ts";
 
 /** Wall ms. The beginning tells a clock that is wrong: nothing was kept before it happened. */
 export interface Ban {
@@ -22,8 +23,8 @@ export interface Bans {
 }
 
 export interface Pause {
-  /** The failure that every read has now, or undefined when requests may be sent. */
-  current(): ExchangeError | undefined;
+  /** The failure that every read has now, or undefined when requests may be sent. What can wait stays silent for longer. */
+  current(urgency?: Urgency): ExchangeError | undefined;
   /** Notes that the exchange asked for silence; returns the failure of the request that it said it to. */
   begin(stop: Stop): ExchangeError;
   /** An answer came through: the next pause without a stated length starts short again. */
@@ -37,6 +38,8 @@ const MOST_MS = { rate: 600_000, firewall: 600_000, ban: 3 * 86_400_000 } as con
   number
 >;
 const STATUS = { rate: 429, firewall: 403, ban: 418 } as const satisfies Record<Stop["kind"], number>;
+/** After a pause the account is read first, and for so long alone. */
+const CALM_MS = 300_000;
 const UNSTATED_BAN_MS = 120_000; // the shortest ban that Binance documents
 /** By so much a clock may be set back between the ban and the restart and still be believed. */
 const CLOCK_SLACK_MS = 60_000;
@@ -80,7 +83,10 @@ export function createPause({ clock, bans, log }: PauseOptions): Pause {
   };
 
   return {
-    current: () => (leftMs() > 0 ? failure(reason, leftMs()) : undefined),
+    current(urgency = "now") {
+      const waitMs = leftMs() + (urgency === "later" ? CALM_MS : 0);
+      return waitMs > 0 ? failure(reason, waitMs) : undefined;
+    },
     begin(stop) {
       // Answers to requests that were under way together are one strike, not several.
       if (leftMs() <= 0) strikes++;

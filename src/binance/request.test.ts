@@ -50,7 +50,7 @@ function client(baseUrl: string, timeoutMs = 5000) {
     headers = {},
     signal = new AbortController().signal,
     onWrite = () => undefined,
-  }: Options = {}) => http.get({ path, headers, signal, onWrite });
+  }: Options = {}) => http.send({ method: "GET", path, headers, signal, onWrite });
 }
 
 const get = (baseUrl: string, { timeoutMs, ...options }: Options = {}) => client(baseUrl, timeoutMs)(options);
@@ -147,8 +147,8 @@ async function peakBytes(url: string, path: string): Promise<number> {
     import { createHttp } from ${JSON.stringify(new URL("./request.ts", import.meta.url).href)};
     import { systemClock } from ${JSON.stringify(new URL("../lib/clock.ts", import.meta.url).href)};
     const http = createHttp({ baseUrl: ${JSON.stringify(url)}, timeoutMs: 5000, clock: systemClock });
-    const request = { path: ${JSON.stringify(path)}, headers: {}, signal: new AbortController().signal, onWrite() {} };
-    for (let i = 0; i < 10; i++) await http.get(request).catch(() => undefined);
+    const request = { method: "GET", path: ${JSON.stringify(path)}, headers: {}, signal: new AbortController().signal, onWrite() {} };
+    for (let i = 0; i < 10; i++) await http.send(request).catch(() => undefined);
     await http.close();
     console.log(process.resourceUsage().maxRSS);`;
   const { stdout } = await run(process.execPath, ["--input-type=module", "-e", code]);
@@ -283,15 +283,16 @@ test("sends nothing any more once it was given up while connecting", async () =>
   const stopping = new AbortController();
   const writes: boolean[] = [];
   const options = {
+    method: "GET" as const,
     path: "/x",
     headers: {},
     signal: stopping.signal,
     onWrite: (isFirst: boolean) => writes.push(isFirst),
   };
-  const pending = failure(http.get(options));
+  const pending = failure(http.send(options));
   stopping.abort(); // before the connection stands
   expect(await pending).toMatchObject({ code: "timeout", detail: "the poll was stopped before the answer came" });
-  const next = await http.get({ ...options, signal: new AbortController().signal });
+  const next = await http.send({ ...options, signal: new AbortController().signal });
   expect(next.status).toBe(200);
   expect(requests).toBe(1);
   expect(writes).toHaveLength(1);
@@ -399,7 +400,13 @@ test("X8: a DNS that hangs is asked once, holds nobody up for longer than its ti
   });
   open.defer(() => http.close());
   const ask = () =>
-    http.get({ path: "/x", headers: {}, signal: new AbortController().signal, onWrite: () => undefined });
+    http.send({
+      method: "GET",
+      path: "/x",
+      headers: {},
+      signal: new AbortController().signal,
+      onWrite: () => undefined,
+    });
   const startedMs = systemClock.monoMs();
   for (const error of await Promise.all([failure(ask()), failure(ask()), failure(ask())]))
     expect(error).toEqual({ code: "unreachable", detail: "DNS does not answer" });
@@ -424,4 +431,27 @@ test("X8: reads a compressed answer although hung DNS questions of others hold e
   });
   const url = await serve((_, response) => response.writeHead(200, { "content-encoding": "gzip" }).end(gzipSync("{}")));
   expect(await get(url)).toMatchObject({ status: 200, text: "{}" });
+});
+
+test.each([
+  ["POST", "/sapi/v1/margin/listen-key", true],
+  ["PUT", "/sapi/v1/margin/listen-key?listenKey=abc", true],
+  ["POST", "/sapi/v1/userListenToken?isIsolated=false", true],
+  ["POST", "/sapi/v2/margin/listen-key", true],
+  ["POST", "/sapi/v1/margin/order?x=listen-key", false],
+  ["POST", "/sapi/v1/margin/listen-key-order", false],
+  ["PUT", "/sapi/v1/asset/transfer", false],
+  ["POST", "/sapi/v1/margin/borrow-repay", false],
+] as const)("%s %s is sent: %s", async (method, path, isSent) => {
+  const seen: string[] = [];
+  const url = await serve((request, response) => {
+    seen.push(`${request.method} ${request.url}`);
+    response.end("{}");
+  });
+  const http = createHttp({ baseUrl: url, timeoutMs: 5000, clock: systemClock });
+  open.defer(() => http.close());
+  const sent = http.send({ method, path, headers: {}, signal: new AbortController().signal, onWrite: () => undefined });
+  if (isSent) expect((await sent).status).toBe(200);
+  else await expect(sent).rejects.toThrow("only listen keys");
+  expect(seen).toEqual(isSent ? [`${method} ${path}`] : []);
 });

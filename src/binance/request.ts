@@ -1,4 +1,4 @@
-// One HTTP GET through undici: one absolute deadline over connect, headers and body, no redirect followed, the answer capped
+// One HTTP request through undici: one absolute deadline over connect, headers and body, no redirect followed, the answer capped
 // after decoding. The one thing to know: the path goes to undici as the very string that was signed, never through URL.
 import { gunzipSync } from "node:zlib";
 import { Agent, type Dispatcher } from "undici";
@@ -15,7 +15,14 @@ export interface Reply {
   readonly text: string;
 }
 
+/** GET but for listen keys, which hold no account's data and move nothing. */
+export type Method = "GET" | "POST" | "PUT";
+
+/** …/listen-key of the risk stream, …/userListenToken of the user stream. */
+const LISTEN_PATH = /\/(listen-key|userListenToken)(\?|$)/;
+
 export interface Request {
+  readonly method: Method;
   /** Path and query, as signed. */
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -26,7 +33,7 @@ export interface Request {
 
 export interface Http {
   /** Rejects with ExchangeError only. Resolves for every HTTP status. */
-  get(request: Request): Promise<Reply>;
+  send(request: Request): Promise<Reply>;
   close(): Promise<void>;
 }
 
@@ -71,7 +78,9 @@ export function createHttp({ baseUrl, timeoutMs, clock, resolve }: HttpOptions):
   agent.on("connect", () => connections++);
 
   return {
-    async get({ path, headers, signal, onWrite }) {
+    async send({ method, path, headers, signal, onWrite }) {
+      if (method !== "GET" && !LISTEN_PATH.test(path))
+        throw new Error("only listen keys are asked for with anything but GET");
       if (signal.aborted) throw stopped();
       const attempt = new AbortController();
       const onAbort = () => attempt.abort(stopped());
@@ -81,7 +90,7 @@ export function createHttp({ baseUrl, timeoutMs, clock, resolve }: HttpOptions):
         () => undefined, // the attempt ended first
       );
       try {
-        const options: Dispatcher.DispatchOptions = { origin, path: prefix + path, method: "GET", headers };
+        const options: Dispatcher.DispatchOptions = { origin, path: prefix + path, method, headers };
         const before = connections;
         const noteWrite = () => onWrite(connections > before);
         return decode(await dispatch(agent, options, noteWrite, attempt.signal));

@@ -27,18 +27,31 @@ test("refuses the spent path, and no other, until the next minute of the exchang
     onSpent: (path, waitMs) => spent.push([path, Math.round(waitMs / 1000)]),
   });
   budget.note("/a", { "x-sapi-used-ip-weight-1m": "5999" });
-  expect(budget.current("/a")).toBeUndefined();
+  expect(budget.current("/a", "now")).toBeUndefined();
   budget.note("/a", { "x-sapi-used-ip-weight-1m": "6000" });
   budget.note("/a", { "x-sapi-used-ip-weight-1m": "6010" });
   expect(spent).toEqual([["/a", 10]]); // said once
-  expect(budget.current("/b")).toBeUndefined();
-  const failure = budget.current("/a")?.failure;
+  expect(budget.current("/b", "now")).toBeUndefined();
+  const failure = budget.current("/a", "now")?.failure;
   expect(failure).toMatchObject({ code: "rate_limited", detail: "its weight budget for this minute is used" });
   expect(Math.round(((failure?.untilMs ?? 0) - clock.wallMs()) / 1000)).toBe(10);
   clock.skip(9_000);
-  expect(budget.current("/a")).toBeDefined();
+  expect(budget.current("/a", "now")).toBeDefined();
   clock.skip(1_000);
-  expect(budget.current("/a")).toBeUndefined();
+  expect(budget.current("/a", "now")).toBeUndefined();
+});
+
+test("what can wait is refused from half of the share on", () => {
+  const clock = createWarpClock();
+  const serverTime = createServerTime(clock, () => 0);
+  const budget = createWeightBudget({ budgetPct: 50, clock, serverTime, onSpent: () => undefined });
+  budget.note("/a", { "x-sapi-used-ip-weight-1m": "2999" });
+  expect(budget.current("/a", "later")).toBeUndefined();
+  budget.note("/a", { "x-sapi-used-ip-weight-1m": "3000" });
+  expect(budget.current("/a", "later")).toBeDefined();
+  expect(budget.current("/a", "now")).toBeUndefined();
+  clock.skip(60_000);
+  expect(budget.current("/a", "later")).toBeUndefined();
 });
 
 test("runs the exchange's clock on the monotonic one, whatever the wall clock does", () => {

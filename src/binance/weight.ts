@@ -3,13 +3,14 @@
 // hold up the whole poll.
 import type { Clock } from "../core/ports.ts";
 import { ExchangeError } from "./errors.ts";
+import type { Urgency } from "./pace.ts";
 import { type Headers, headerText } from "./request.ts";
 import type { ServerTime } from "./server-time.ts";
 
 export interface WeightBudget {
   note(path: string, headers: Headers): void;
-  /** The failure that every request to the path has now, or undefined when it may be asked. */
-  current(path: string): ExchangeError | undefined;
+  /** The failure that every request to the path has now, or undefined when it may be asked. What can wait has half of the share. */
+  current(path: string, urgency: Urgency): ExchangeError | undefined;
 }
 
 // /sapi counts each path by itself; most are limited per IP, some per user.
@@ -30,15 +31,18 @@ export interface WeightOptions {
 export function createWeightBudget({ budgetPct, clock, serverTime, onSpent }: WeightOptions): WeightBudget {
   /** Path → monotonic time at which its next minute begins. */
   const spentUntil = new Map<string, number>();
+  const halfSpentUntil = new Map<string, number>();
   return {
     note(path, headers) {
-      if (usedPct(headers) < budgetPct) return;
+      const pct = usedPct(headers);
       const waitMs = MINUTE_MS - (serverTime.nowMs() % MINUTE_MS);
+      if (pct >= budgetPct / 2) halfSpentUntil.set(path, clock.monoMs() + waitMs);
+      if (pct < budgetPct) return;
       if ((spentUntil.get(path) ?? 0) <= clock.monoMs()) onSpent(path, waitMs);
       spentUntil.set(path, clock.monoMs() + waitMs);
     },
-    current(path) {
-      const leftMs = (spentUntil.get(path) ?? 0) - clock.monoMs();
+    current(path, urgency) {
+      const leftMs = ((urgency === "later" ? halfSpentUntil : spentUntil).get(path) ?? 0) - clock.monoMs();
       if (leftMs <= 0) return undefined;
       const untilMs = Math.round(clock.wallMs() + leftMs);
       return new ExchangeError({ code: "rate_limited", detail: "its weight budget for this minute is used", untilMs });

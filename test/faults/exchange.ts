@@ -327,7 +327,7 @@ export function createFakeExchange({
     let isSynced = false;
     let isConnected = false;
     return {
-      get(request) {
+      send(request) {
         if (!life.isAlive) return new Promise(() => undefined);
         time.spin(life);
         if (request.signal.aborted) return Promise.reject(stopped());
