@@ -4,9 +4,10 @@ import { createHash } from "node:crypto";
 import { type AlertChange, type States, stateKey } from "./core/advance.ts";
 import { type Announcement, alertIdOf, alertKey, type Notification } from "./core/announce.ts";
 import type { SourceHealth } from "./core/feed.ts";
+import { type HistoryRow, type HistoryStream, type StoredEvent, streamName } from "./core/history.ts";
 import type { AlertState } from "./core/lifecycle.ts";
 import { type NewRow, type Notifier, type OutboxRow, type Source, StoreError, type Subject } from "./core/ports.ts";
-import type { Snapshot, Store } from "./core/store.ts";
+import type { Change, Fact, Snapshot, Store } from "./core/store.ts";
 import type { Log } from "./lib/log.ts";
 
 export interface Ledger {
@@ -15,7 +16,16 @@ export interface Ledger {
   setHealth(account: string, health: SourceHealth): void;
   snapshot(account: string): Snapshot | undefined;
   /** Makes an announcement durable and its own. Yields the rows to deliver: also those that could only be kept in memory. */
-  commit(announcement: Announcement, snapshot: Snapshot | undefined, nowMs: number): readonly OutboxRow[];
+  commit(
+    announcement: Announcement,
+    snapshot: Snapshot | undefined,
+    nowMs: number,
+    more?: Pick<Change, "events" | "facts">,
+  ): readonly OutboxRow[];
+  /** As committed, also where the store could not take it. Throws StoreError: a cursor that cannot be read is not one that never was. */
+  fact(name: string): string | undefined;
+  /** Those of the rows that were never committed. Throws StoreError. */
+  unknownEvents(account: string, stream: HistoryStream, rows: readonly HistoryRow[]): readonly HistoryRow[];
   /** Every alert that is not quiet. */
   alerts(): readonly AlertChange[];
   /** Every source of the account gave a valid answer since the start. */
@@ -45,6 +55,8 @@ export function openLedger({ store, instance, notifiers, log, isWatched, stillWa
   const health = new Map<string, SourceHealth>();
   const snapshots = new Map(stillWatched(store, isWatched).map((snapshot) => [snapshot.account, snapshot]));
   const unsaved = new Map<string, AlertChange>();
+  const unsavedFacts = new Map<string, Fact>();
+  const unsavedEvents = new Map<string, StoredEvent>();
   /** Rows that live in memory only, because the disk took nothing. */
   let volatile: readonly NewRow[] = [];
   let failing: string | undefined;
@@ -68,18 +80,26 @@ export function openLedger({ store, instance, notifiers, log, isWatched, stillWa
     });
   };
 
-  const save = (alerts: readonly AlertChange[], rows: readonly NewRow[], snapshot: Snapshot | undefined) => {
+  const save = ({ alerts, rows, snapshot, events = [], facts = [] }: Change) => {
     const all = [...unsaved.values(), ...alerts];
+    for (const fact of facts) unsavedFacts.set(fact.name, fact);
+    for (const event of events) unsavedEvents.set(eventKey(event.account, event.stream, event.row.id), event);
     const isWaiting = volatile.length === 0 ? () => false : stillWaiting();
     const kept = volatile.filter(({ key }) => isWaiting(key));
     try {
       const underWay = new Set(kept.map(({ key }) => key));
       // By key, not by place: a commit that failed may have reached the disk all the same, and then a known key adds no row.
       const added = store
-        .commit({ alerts: all, rows: [...kept, ...rows], snapshot })
+        .commit({
+          alerts: all,
+          rows: [...kept, ...rows],
+          snapshot,
+          ...(unsavedEvents.size > 0 && { events: [...unsavedEvents.values()] }),
+          ...(unsavedFacts.size > 0 && { facts: [...unsavedFacts.values()] }),
+        })
         .filter(({ key }) => !underWay.has(key));
       if (failing !== undefined) log.warn({}, "the state can be written again");
-      unsaved.clear();
+      for (const waiting of [unsaved, unsavedFacts, unsavedEvents]) waiting.clear();
       volatile = [];
       failing = undefined;
       return added;
@@ -107,20 +127,30 @@ export function openLedger({ store, instance, notifiers, log, isWatched, stillWa
     alerts: () => listStates(states),
     neededKeys: () => new Set(listStates(states).flatMap(({ state }) => rootsOf(state, notifiers, instance))),
     snapshot: (account) => snapshots.get(account),
-    commit({ changes, notifications }, snapshot, nowMs) {
+    commit({ changes, notifications }, snapshot, nowMs, { events = [], facts = [] } = {}) {
       const rows = notifications.flatMap((notification) => rowsOf(notification, nowMs));
-      const nothing = changes.length === 0 && rows.length === 0 && snapshot === undefined;
-      const added = nothing ? [] : save(changes, rows, snapshot);
+      const more = events.length + facts.length;
+      const nothing = changes.length === 0 && rows.length === 0 && snapshot === undefined && more === 0;
+      const added = nothing ? [] : save({ alerts: changes, rows, snapshot, events, facts });
       for (const change of changes) apply(states, change);
       if (snapshot !== undefined) snapshots.set(snapshot.account, snapshot);
       return added;
     },
     storeTrouble: () => failing,
     retry() {
-      if (failing !== undefined) save([], [], undefined);
+      if (failing !== undefined) save({ alerts: [], rows: [], snapshot: undefined });
+    },
+    fact: (name) => unsavedFacts.get(name)?.value ?? store.fact(name),
+    unknownEvents(account, stream, rows) {
+      const ids = rows.map(({ id }) => id);
+      const known = store.knownEvents(account, stream, ids);
+      return rows.filter(({ id }) => !known.has(id) && !unsavedEvents.has(eventKey(account, stream, id)));
     },
   };
 }
+
+const eventKey = (account: string, stream: HistoryStream, id: string): string =>
+  `${account}|${streamName(stream)}|${id}`;
 
 /** What the store knows of accounts and subjects that the config still covers. The rest would look like data that grows old. */
 function stillWatched(store: Store, isWatched: LedgerParts["isWatched"]): readonly Snapshot[] {

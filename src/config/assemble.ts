@@ -27,14 +27,22 @@ export function configOf(parsed: File, file: string, folder: string): Omit<Confi
     exchange: exchangeOf(parsed.exchange ?? exchangeDefaults()),
     accounts: Object.entries(parsed.accounts).map(([name, account]) => accountOf(name, account, parsed)),
     rules: rules ? Object.entries(rules).map(([id, rule]) => ruleConfig(id, rule)) : builtinRules,
+    eventRules: [],
     watchdog: watchdogOf(parsed.watchdog ?? watchdogDefaults()),
     routes: (parsed.routes ?? []).map(routeOf),
     http: http ? httpOf(http) : undefined,
   };
 }
 
+const STREAM = {
+  riskUrl: "wss://margin-stream.binance.com",
+  listenKeyPath: "/sapi/v1/margin/listen-key",
+  userUrl: "wss://ws-api.binance.com:443/ws-api/v3",
+  listenTokenPath: "/sapi/v1/userListenToken",
+} as const;
+
 function exchangeOf({ baseUrl, minSpacing, timeout, recvWindow, weightBudgetPct }: Exchange): ExchangeConfig {
-  return { baseUrl, minSpacingMs: minSpacing, timeoutMs: timeout, recvWindowMs: recvWindow, weightBudgetPct };
+  return { baseUrl, minSpacingMs: minSpacing, timeoutMs: timeout, recvWindowMs: recvWindow, weightBudgetPct, stream: STREAM };
 }
 
 function accountOf(name: string, account: Account, { requireReadOnlyKey }: File): AccountConfig {
@@ -47,6 +55,10 @@ function accountOf(name: string, account: Account, { requireReadOnlyKey }: File)
     cross,
     isolated,
     requireReadOnlyKey: account.requireReadOnlyKey ?? requireReadOnlyKey,
+    flows: undefined,
+    transfers: undefined,
+    delistings: undefined,
+    stream: false,
   };
 }
 

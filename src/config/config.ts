@@ -1,6 +1,6 @@
 // The configuration as the program uses it: parsed, complete (every default filled in) and frozen. load.ts makes it.
 import type { Language } from "../core/format.ts";
-import type { Route, RuleConfig } from "../core/rules/types.ts";
+import type { EventRule, Route, RuleConfig } from "../core/rules/types.ts";
 import type { Secret } from "../lib/secret.ts";
 
 export interface AccountConfig {
@@ -14,6 +14,19 @@ export interface AccountConfig {
   readonly isolated: "all" | "none" | readonly string[];
   /** Refuse to run when the key may do more than read. */
   readonly requireReadOnlyKey: boolean;
+  /** Undefined, here and below: not read. */
+  readonly flows: HistoryConfig | undefined;
+  readonly transfers: (HistoryConfig & { readonly allow: readonly string[] }) | undefined;
+  readonly delistings: { readonly poll: string } | undefined;
+  /** Listen to what the exchange pushes. */
+  readonly stream: boolean;
+}
+
+export interface HistoryConfig {
+  /** Cron expression with seconds, in UTC. */
+  readonly poll: string;
+  /** Isolated pairs whose history is read; all: those that owe, or owed lately. */
+  readonly isolated: "all" | "none" | readonly string[];
 }
 
 export interface ExchangeConfig {
@@ -22,6 +35,17 @@ export interface ExchangeConfig {
   readonly timeoutMs: number;
   readonly recvWindowMs: number;
   readonly weightBudgetPct: number;
+  readonly stream: StreamConfig;
+}
+
+/** Where the streams are: they have moved before, so all of it can be set. */
+export interface StreamConfig {
+  /** wss:// address of the risk stream, without the listen key. */
+  readonly riskUrl: string;
+  readonly listenKeyPath: string;
+  /** wss:// address of the WebSocket API that takes listen tokens. */
+  readonly userUrl: string;
+  readonly listenTokenPath: string;
 }
 
 /** One channel. `settings` is what the notifier's own schema (beside its adapter) made of the block. */
@@ -41,6 +65,8 @@ export interface Config {
   readonly exchange: ExchangeConfig;
   readonly accounts: readonly AccountConfig[];
   readonly rules: readonly RuleConfig[];
+  /** Those of `rules` that are about rows of the history. */
+  readonly eventRules: readonly EventRule[];
   readonly watchdog: {
     readonly staleAfterMs: number;
     readonly heartbeat: { readonly url: Secret; readonly everyMs: number } | undefined;

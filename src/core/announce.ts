@@ -172,13 +172,16 @@ export function alertIdOf(key: string, rule: string): AlertId | undefined {
   return isSubject(subject) ? { account, subject, rule } : undefined;
 }
 
+const SUBJECT_KINDS = ["isolated ", "notifier ", "flow ", "transfer ", "asset ", "source "];
+
 export function isSubject(text: string): text is AlertId["subject"] {
   return (
     text === "cross" ||
     text === "feed" ||
     text === "daemon" ||
-    text.startsWith("isolated ") ||
-    text.startsWith("notifier ")
+    text === "flow" ||
+    text === "transfer" ||
+    SUBJECT_KINDS.some((kind) => text.startsWith(kind))
   );
 }
 

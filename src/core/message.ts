@@ -9,6 +9,12 @@ import type { Situation } from "./situation.ts";
 import { daemonHeadline, daemonLines } from "./tell-daemon.ts";
 import { blindLines, goneLines, undeliveredLines } from "./tell-feed.ts";
 import { fieldHeadline, fieldLines, valueText } from "./tell-field.ts";
+import { flagsHeadline, flagsLines } from "./tell-flags.ts";
+import { historyHeadline, historyLines } from "./tell-history.ts";
+import { marketHeadline, marketLines } from "./tell-market.ts";
+import { pushHeadline, pushLines } from "./tell-push.ts";
+import { sourceHeadline, sourceLines } from "./tell-source.ts";
+import { isOwnEvent } from "./words/events.ts";
 import { WORDS, type Words } from "./words/index.ts";
 
 /** Subjects that the subject of an e-mail names. */
@@ -47,6 +53,7 @@ function ownWords(rule: string, words: Words): string {
   if (rule === "undelivered") return words.cannotDeliver;
   if (rule === "disk") return words.disk;
   if (rule === "config-rejected") return words.configRejected;
+  if (isOwnEvent(rule)) return words.event[rule];
   return rule === "config" ? words.configWrong : rule;
 }
 
@@ -64,7 +71,8 @@ export function conversation(situations: readonly Situation[], language: format.
 
 // ---------------------------------------------------------------- the first line
 
-function headline({ id, transition, facts }: Situation, nowMs: number, locale: format.Locale): string {
+function headline(situation: Situation, nowMs: number, locale: format.Locale): string {
+  const { id, transition, facts } = situation;
   const { language } = locale;
   const words = WORDS[language];
   const subject = words.subject(id.subject);
@@ -92,6 +100,19 @@ function headline({ id, transition, facts }: Situation, nowMs: number, locale: f
       return head(daemonHeadline(facts.trouble, transition.kind, nowMs, locale));
     case "removed":
       return head(`${subject} ${words.removed(facts.field ?? id.rule)}`);
+    case "history":
+    case "loan":
+      return head(historyHeadline(facts, situation, nowMs, locale));
+    case "flags":
+      return head(flagsHeadline(facts, situation, nowMs, locale));
+    case "delisting":
+    case "restriction":
+      return head(marketHeadline(facts, situation, nowMs, locale));
+    case "margin-call":
+    case "stream":
+      return head(pushHeadline(facts, situation, nowMs, locale));
+    case "source":
+      return head(sourceHeadline(facts, situation, nowMs, locale));
   }
 }
 
@@ -108,6 +129,7 @@ function about({ id, facts }: Situation, words: Words): string {
   if (facts.about === "undelivered") return `${subject} ${words.cannotDeliver}`;
   if (facts.about === "blind") return words.head.blind.toLowerCase();
   if (facts.about === "daemon") return ownWords(id.rule, words);
+  if (isOwnEvent(id.rule)) return `${subject}: ${words.event[id.rule]}`;
   return facts.about === "gone" ? `${subject}: ${words.gone}` : `${subject}: ${id.rule}`;
 }
 
@@ -135,5 +157,18 @@ function lines(situation: Situation, nowMs: number, locale: format.Locale): read
       return daemonLines(facts.trouble, transition.kind, locale);
     case "removed":
       return [words.removedDo];
+    case "history":
+    case "loan":
+      return historyLines(facts, situation, nowMs, locale);
+    case "flags":
+      return flagsLines(facts, situation, nowMs, locale);
+    case "delisting":
+    case "restriction":
+      return marketLines(facts, situation, nowMs, locale);
+    case "margin-call":
+    case "stream":
+      return pushLines(facts, situation, nowMs, locale);
+    case "source":
+      return sourceLines(facts, situation, nowMs, locale);
   }
 }

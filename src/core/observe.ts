@@ -77,9 +77,10 @@ export function isAsked(subject: Subject, asked: IsolatedAnswer["asked"]): boole
 /** The read that shows a subject. */
 export const sourceOf = (subject: Subject): Source => (subject === "cross" ? "cross" : "isolated");
 
-/** The symbol of an isolated subject, else "". */
+/** The pair of a subject that has one (an isolated pair, its flows and transfers), else "". */
 export function symbolOf(subject: Subject): string {
-  return subject.startsWith("isolated ") ? subject.slice("isolated ".length) : "";
+  const [kind, symbol = ""] = subject.split(" ");
+  return kind === "isolated" || kind === "flow" || kind === "transfer" ? symbol : "";
 }
 
 /** Source: tradeCoeff and FAQ 360030493931: called at or below marginCallBar, liquidated at or below forceLiquidationBar. */

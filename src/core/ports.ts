@@ -1,6 +1,19 @@
 // The nouns of margind and what its drivers need from the world: the exchange, the store, the notifiers, the clock.
 // The interfaces live here, with their consumers; the adapters implement them and know nothing of each other.
+import type { Answer, Bars, Source } from "./answers.ts";
 import type { Finding } from "./finding.ts";
+
+export type {
+  Answer,
+  AssetBalance,
+  BarName,
+  Bars,
+  CrossAnswer,
+  IsolatedAnswer,
+  PairAnswer,
+  PairLeg,
+  Source,
+} from "./answers.ts";
 
 // ---------------------------------------------------------------- severity and identity
 
@@ -8,8 +21,23 @@ import type { Finding } from "./finding.ts";
 export const SEVERITIES = ["info", "warning", "critical"] as const;
 export type Severity = (typeof SEVERITIES)[number];
 
-/** What an alert is about. `feed` is the data itself: is anything valid still arriving? `daemon` is margind: its disk, its config, its own life. */
-export type Subject = "cross" | `isolated ${string}` | "feed" | `notifier ${string}` | "daemon";
+/**
+ * What an alert is about. `feed` is the data itself: is anything valid still arriving? `daemon` is margind: its disk, its config, its own
+ * life. `flow` and `transfer`: rows of the history, of the cross account or of an isolated pair. `asset`: one that is held or owed.
+ * `source`: something that the exchange offers to be read.
+ */
+export type Subject =
+  | "cross"
+  | `isolated ${string}`
+  | "feed"
+  | `notifier ${string}`
+  | "daemon"
+  | "flow"
+  | `flow ${string}`
+  | "transfer"
+  | `transfer ${string}`
+  | `asset ${string}`
+  | `source ${string}`;
 
 /** In the place of an account, for alerts about margind itself. */
 export const OWN_ACCOUNT = "margind";
@@ -22,86 +50,6 @@ export interface AlertId {
 }
 
 // ---------------------------------------------------------------- what the exchange answers
-
-/** The two account reads of a poll. */
-export type Source = "cross" | "isolated";
-
-/**
- * Personal margin levels of the cross account at which Binance changes rights, calls and liquidates.
- * Source: GET /sapi/v1/margin/tradeCoeff. 3x: 1.5 / 1.3 / 1.1; 5x about 1.25 / 1.16 / 1.1.
- */
-export interface Bars {
-  readonly normalBar: number;
-  readonly marginCallBar: number;
-  readonly forceLiquidationBar: number;
-}
-export type BarName = keyof Bars;
-
-/** One asset of the cross account. Amounts in units of the asset. */
-export interface AssetBalance {
-  readonly asset: string;
-  readonly free: number;
-  readonly locked: number;
-  readonly borrowed: number;
-  readonly interest: number;
-}
-
-/**
- * GET /sapi/v1/margin/account, typed. A field is undefined when it was missing or malformed; then `problems` says so
- * ("marginLevel is null, not a decimal"). Whether that makes the observation INVALID depends on the rules, see observe.ts.
- */
-export interface CrossAnswer {
-  readonly source: "cross";
-  /** False when Binance says that no cross account was ever opened (created:false, or code -3003). */
-  readonly opened: boolean;
-  readonly marginLevel: number | undefined;
-  readonly collateralMarginLevel: number | undefined;
-  readonly totalAssetOfBtc: number | undefined;
-  readonly totalLiabilityOfBtc: number | undefined;
-  readonly totalNetAssetOfBtc: number | undefined;
-  readonly borrowEnabled: boolean | undefined;
-  readonly tradeEnabled: boolean | undefined;
-  readonly transferInEnabled: boolean | undefined;
-  readonly transferOutEnabled: boolean | undefined;
-  readonly accountType: string | undefined;
-  /** Undefined when the list is missing or one row's amounts are malformed: then nobody can say whether there is debt. */
-  readonly assets: readonly AssetBalance[] | undefined;
-  readonly problems: readonly string[];
-}
-
-/** One leg of an isolated pair. Amounts in units of the asset. */
-export interface PairLeg extends AssetBalance {
-  readonly totalAsset: number | undefined;
-}
-
-/** One row of GET /sapi/v1/margin/isolated/account, typed. The rules for undefined and `problems` are those of CrossAnswer. */
-export interface PairAnswer {
-  readonly symbol: string;
-  readonly isolatedCreated: boolean | undefined;
-  readonly enabled: boolean | undefined;
-  readonly tradeEnabled: boolean | undefined;
-  readonly marginLevel: number | undefined;
-  readonly marginLevelStatus: string | undefined;
-  readonly marginRatio: number | undefined;
-  readonly indexPrice: number | undefined;
-  readonly liquidatePrice: number | undefined;
-  readonly liquidateRate: number | undefined;
-  /** Undefined when one of the leg's amounts is malformed. */
-  readonly base: PairLeg | undefined;
-  readonly quote: PairLeg | undefined;
-  readonly problems: readonly string[];
-}
-
-export interface IsolatedAnswer {
-  readonly source: "isolated";
-  /** What was asked for: a pair asked for and not answered is MISSING, and with "all" so is one that was there before. */
-  readonly asked: "all" | readonly string[];
-  readonly pairs: readonly PairAnswer[];
-  /** Symbols of batches that could not be read this time, and why: nothing is known of them, they are not missing. */
-  readonly unread?: { readonly symbols: readonly string[]; readonly failure: Failure };
-}
-
-export type Answer = CrossAnswer | IsolatedAnswer;
 
 /** What one read of a poll came to. A failure is a value: it changes no alert, it only lets the staleness clock run. */
 export type ReadResult =

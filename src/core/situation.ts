@@ -1,9 +1,11 @@
 // What a message is about: a transition and the facts behind it, before they are put into words.
 import type { ChannelTrouble } from "./channel.ts";
 import type { Blindness } from "./feed.ts";
+import type { HistoryRow, Loan } from "./history.ts";
 import type { Transition } from "./lifecycle.ts";
 import type { Observation } from "./observe.ts";
-import type { AlertId, Bars, Severity, Subject } from "./ports.ts";
+import type { AlertId, Bars, CrossAnswer, Failure, Severity, Subject } from "./ports.ts";
+import type { PushStream } from "./push.ts";
 import type { Verdict } from "./rules/compile.ts";
 import type { FieldName } from "./rules/fields.ts";
 
@@ -41,7 +43,67 @@ export type Facts =
     }
   | { readonly about: "undelivered"; readonly trouble: ChannelTrouble | undefined }
   | { readonly about: "daemon"; readonly trouble: DaemonTrouble }
-  | { readonly about: "removed"; readonly field: string | undefined };
+  | { readonly about: "removed"; readonly field: string | undefined }
+  /** Rows of one cycle that one rule told of, oldest first. */
+  | { readonly about: "history"; readonly rows: readonly HistoryRow[] }
+  /** Empty when everything is paid back. */
+  | { readonly about: "loan"; readonly loans: readonly Loan[] }
+  | { readonly about: "flags"; readonly flips: readonly Flip[]; readonly cross: CrossAnswer | undefined }
+  | { readonly about: "delisting"; readonly threat: DelistingThreat }
+  | { readonly about: "restriction"; readonly restriction: Restriction }
+  /** `answer` is what the account itself says; undefined before the first answer after the push. */
+  | { readonly about: "margin-call"; readonly pushed: PushedCall | undefined; readonly level: number | undefined }
+  | { readonly about: "source"; readonly trouble: SourceTrouble | undefined }
+  | { readonly about: "stream"; readonly stream: PushStream; readonly reason: string | undefined };
+
+export type FactsOf<About extends Facts["about"]> = Extract<Facts, { readonly about: About }>;
+
+/** A flag or the account type that is not what it was. `field` is one of FIELDS. */
+export interface Flip {
+  readonly field: FieldName;
+  readonly from: boolean | string;
+  readonly to: boolean | string;
+}
+
+/** A delisting that meets a position. `kind` over: it is not on the schedule any more, or nothing is held or owed of it. */
+export type DelistingThreat =
+  | { readonly kind: "over"; readonly why: "left" | "rescheduled" }
+  | {
+      readonly kind: "asset";
+      readonly asset: string;
+      readonly atMs: number;
+      readonly held: number;
+      readonly owed: number;
+      /** Margin level now, and as it would be without this collateral; undefined where no price tells, or without debt. */
+      readonly level: number | undefined;
+      readonly levelWithout: number | undefined;
+    }
+  | { readonly kind: "pair"; readonly symbol: string; readonly atMs: number; readonly owes: boolean };
+
+/** What the exchange restricts of an asset that is held or owed; both false when nothing any more. */
+export interface Restriction {
+  readonly asset: string;
+  readonly maxCollateral: boolean;
+  readonly openLong: boolean;
+}
+
+export interface PushedCall {
+  /** The exchange's word: MARGIN_CALL … */
+  readonly status: string;
+  readonly level: number | undefined;
+  readonly atMs: number;
+}
+
+/** Why something that the exchange offered cannot be read any more. */
+export type SourceTrouble =
+  /** -1016, -1020: the exchange took it away. `detail` is a clause. */
+  | { readonly kind: "gone"; readonly detail: string }
+  /** A field that a rule uses is not in the answers any more. */
+  | { readonly kind: "field"; readonly field: string }
+  /** Known under an older name only, which is used in its place. */
+  | { readonly kind: "renamed"; readonly field: string; readonly oldName: string }
+  /** It was not readable for long, for another reason. */
+  | { readonly kind: "unread"; readonly sinceMs: number; readonly failure: Failure };
 
 export type ConfigProblem =
   | { readonly kind: "not_opened" }

@@ -1,5 +1,6 @@
 // The store port: what the daemon keeps over a restart. One implementation, SQLite, in store/.
 import type { AlertChange } from "./advance.ts";
+import type { HistoryStream, StoredEvent } from "./history.ts";
 import type { NewRow, OutboxRow, Receipt, Settlement, Source } from "./ports.ts";
 import type { Known } from "./situation.ts";
 
@@ -22,6 +23,15 @@ export interface Change {
   readonly alerts: readonly AlertChange[];
   readonly rows: readonly NewRow[];
   readonly snapshot: Snapshot | undefined;
+  /** Rows of the exchange's history; one that is stored already is not added again. */
+  readonly events?: readonly StoredEvent[];
+  readonly facts?: readonly Fact[];
+}
+
+/** A small durable thing, by its name: a cursor, the flags last seen. */
+export interface Fact {
+  readonly name: string;
+  readonly value: string;
 }
 
 /** The disk behind the store, as far as a daemon looks after it. */
@@ -48,6 +58,16 @@ export interface Store {
    * its receipt is theirs. Keys that are not stored (the disk was full then) are passed over. Yields the row with its id.
    */
   supersede(keys: readonly string[], row: NewRow): OutboxRow;
+  /** Which of these ids of a stream are stored. */
+  knownEvents(account: string, stream: HistoryStream, ids: readonly string[]): ReadonlySet<string>;
+  /** Rows of the history since then, oldest first. */
+  events(account: string, sinceMs: number): readonly StoredEvent[];
+  /** Forgets rows of a stream that are older: those that no alert told of before `untoldMs`, the others before `toldMs`. */
+  dropEvents(
+    account: string,
+    stream: HistoryStream,
+    before: { readonly untoldMs: number; readonly toldMs: number },
+  ): void;
   /** Forgets the snapshot of an account that is no longer in the config. */
   forget(account: string): void;
   /** Forgets an undelivered row: only for one that nobody waits for, or whose channel is gone from the config. */

@@ -49,3 +49,4 @@ export const alertName = ({ account, subject, rule }: Row) =>
   `alert ${String(account)} ${String(subject)} ${String(rule)}`;
 export const snapshotName = ({ account }: Row) => `snapshot ${String(account)}`;
 export const outboxName = ({ id }: Row) => `outbox ${String(id)}`;
+export const eventName = ({ account, stream, id }: Row) => `event ${String(account)} ${String(stream)} ${String(id)}`;

@@ -2,6 +2,7 @@
 // wrong alert. A row that does not fit is reported by its name and left out, never repaired by guessing.
 import { z } from "zod";
 import { isSubject } from "../core/announce.ts";
+import type { HistoryRow } from "../core/history.ts";
 import type { AlertState } from "../core/lifecycle.ts";
 import { type NewRow, SEVERITIES, type Subject } from "../core/ports.ts";
 import type { Snapshot } from "../core/store.ts";
@@ -79,3 +80,43 @@ export const decodeReceipt = (text: string): Readonly<Record<string, string>> | 
   decode(z.record(z.string(), z.string()), text);
 
 const decode = <T>(schema: z.ZodType<T>, text: string): T | undefined => schema.safeParse(parseJson(text)).data;
+
+const common = { id: z.string(), atMs: z.number(), symbol: z.string().optional() };
+const traded = { type: z.string(), asset: z.string(), amount: z.number() };
+const end = z.string().optional();
+const historyRow = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("flow"), ...common, ...traded }),
+  z.object({
+    kind: z.literal("transfer"),
+    ...common,
+    ...traded,
+    ...{ from: end, to: end, fromSymbol: end, toSymbol: end },
+    status: z.string(),
+  }),
+  z.object({
+    kind: z.literal("liquidation"),
+    ...common,
+    pair: z.string(),
+    side: z.string(),
+    avgPrice: z.number().optional(),
+    executedQty: z.number().optional(),
+  }),
+]);
+
+export function decodeHistoryRow(text: string): HistoryRow | undefined {
+  const { data: row } = historyRow.safeParse(parseJson(text));
+  if (row === undefined) return undefined;
+  const { symbol } = row;
+  switch (row.kind) {
+    case "flow":
+      return { ...row, symbol };
+    case "transfer": {
+      const { from, to, fromSymbol, toSymbol } = row;
+      return { ...row, symbol, from, to, fromSymbol, toSymbol };
+    }
+    case "liquidation": {
+      const { avgPrice, executedQty } = row;
+      return { ...row, symbol, avgPrice, executedQty };
+    }
+  }
+}

@@ -88,6 +88,7 @@ const SEED = `
   INSERT INTO main.alert SELECT * FROM disk.alert;
   INSERT INTO main.snapshot SELECT * FROM disk.snapshot;
   INSERT INTO main.fact SELECT * FROM disk.fact;
+  INSERT INTO main.event SELECT * FROM disk.event;
   INSERT INTO main.outbox SELECT * FROM disk.outbox;
   DELETE FROM main.sqlite_sequence;
   INSERT INTO main.sqlite_sequence SELECT * FROM disk.sqlite_sequence;
@@ -117,6 +118,7 @@ const CARRY = `
   INSERT OR REPLACE INTO disk.alert SELECT * FROM main.alert;
   INSERT OR REPLACE INTO disk.snapshot SELECT * FROM main.snapshot;
   INSERT OR REPLACE INTO disk.fact SELECT * FROM main.fact;
+  INSERT OR IGNORE INTO disk.event SELECT * FROM main.event;
   INSERT INTO disk.outbox (${COLUMNS}) SELECT ${COLUMNS} FROM main.outbox WHERE true ORDER BY id
     ON CONFLICT (key) DO UPDATE SET attempts = excluded.attempts, error = excluded.error, delivered_ms = excluded.delivered_ms,
       receipt = excluded.receipt, ambiguous = excluded.ambiguous, merged_into = excluded.merged_into;

@@ -3,9 +3,10 @@
 import { crc32 } from "node:zlib";
 import type { AlertChange } from "../core/advance.ts";
 import { isSubject } from "../core/announce.ts";
+import type { StoredEvent } from "../core/history.ts";
 import type { NewRow, OutboxRow } from "../core/ports.ts";
 import type { Snapshot } from "../core/store.ts";
-import { decodeBody, decodeSnapshot, decodeState } from "./decode.ts";
+import { decodeBody, decodeHistoryRow, decodeSnapshot, decodeState } from "./decode.ts";
 
 export type Row = Readonly<Record<string, unknown>>;
 
@@ -31,6 +32,15 @@ export function snapshotOf({ account, body, sum }: Row): Snapshot | undefined {
 
 export function factOf({ name, value, sum }: Row): string | undefined {
   return typeof value === "string" && sum === rowSum(name, value) ? value : undefined;
+}
+
+export const eventSum = ({ account, row }: StoredEvent, stream: string, body: string): number =>
+  rowSum(account, stream, row.id, row.atMs, body);
+
+export function eventOf({ account, stream, id, at_ms: atMs, told, body, sum }: Row): StoredEvent | undefined {
+  const row = decodeHistoryRow(String(body));
+  if (row === undefined || sum !== rowSum(account, stream, id, atMs, body)) return undefined;
+  return { account: String(account), stream: { kind: row.kind, symbol: row.symbol }, row, isTold: told === 1 };
 }
 
 export function outboxRowOf(row: Row): OutboxRow | undefined {

@@ -57,4 +57,18 @@ export const MIGRATIONS: readonly string[] = [
     content TEXT NOT NULL
   ) STRICT;
   `,
+  // Rows of the exchange's history, each once; told: an alert told of it.
+  `
+  CREATE TABLE event (
+    account TEXT NOT NULL,
+    stream TEXT NOT NULL,
+    id TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    told INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    sum INTEGER NOT NULL,
+    PRIMARY KEY (account, stream, id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX event_time ON event (account, at_ms);
+  `,
 ];

@@ -38,6 +38,12 @@ export const SQL = {
   // Nothing undelivered waits for a row that is not there.
   freeMerged: `UPDATE outbox SET merged_into = NULL
     WHERE delivered_ms IS NULL AND merged_into IS NOT NULL AND merged_into NOT IN (SELECT key FROM outbox)`,
+  addEvent: `INSERT INTO event (account, stream, id, at_ms, told, body, sum) VALUES (?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (account, stream, id) DO NOTHING`,
+  knownEvent: "SELECT 1 FROM event WHERE account = ? AND stream = ? AND id = ?",
+  events:
+    "SELECT account, stream, id, at_ms, told, body, sum FROM event WHERE account = ? AND at_ms >= ? ORDER BY at_ms",
+  dropEvents: "DELETE FROM event WHERE account = ? AND stream = ? AND at_ms < CASE told WHEN 0 THEN ? ELSE ? END",
   setAside: "INSERT INTO damaged (found_ms, origin, content) VALUES (?, ?, ?)",
 } as const;
 

@@ -1,13 +1,25 @@
 // The Store port on node:sqlite: what each of its methods does to the tables.
+import { type StoredEvent, streamName } from "../core/history.ts";
 import type { NewRow, OutboxRow, Settlement } from "../core/ports.ts";
 import type { Change, Disk, Store } from "../core/store.ts";
 import { type Connection, connect, plainConnection } from "./connection.ts";
-import { alertName, outboxName, setDamagedAside, snapshotName } from "./damaged.ts";
+import { alertName, eventName, outboxName, setDamagedAside, snapshotName } from "./damaged.ts";
 import { openBeside, openForReading } from "./database.ts";
 import { decodeReceipt } from "./decode.ts";
 import type { DiskParts } from "./held.ts";
 import { forgetLost, type Lost, notedLost, noteLost } from "./lost.ts";
-import { alertOf, bodyOf, factOf, outboxRowOf, progressOf, type Row, rowSum, snapshotOf } from "./rows.ts";
+import {
+  alertOf,
+  bodyOf,
+  eventOf,
+  eventSum,
+  factOf,
+  outboxRowOf,
+  progressOf,
+  type Row,
+  rowSum,
+  snapshotOf,
+} from "./rows.ts";
 import type { Session } from "./sql.ts";
 import { createWriter, type Writer } from "./writer.ts";
 
@@ -80,6 +92,12 @@ function createStore(connection: Connection, writer: Writer, onUnreadable: (row:
     settle: (key, settlement) =>
       writer.writeOrOwe(`${key}|${settlement.kind}`, (session) => settle(session, key, settlement)),
     supersede: (keys, row) => write((session) => supersede(session, keys, row)),
+    knownEvents: (account, stream, ids) =>
+      use((session) => new Set(ids.filter((id) => session.get("knownEvent", account, streamName(stream), id)))),
+    events: (account, sinceMs) =>
+      use((session) => readable(session.all("events", account, sinceMs), eventOf, eventName)),
+    dropEvents: (account, stream, { untoldMs, toldMs }) =>
+      write((session) => void session.run("dropEvents", account, streamName(stream), untoldMs, toldMs)),
     forget: (account) => write((session) => void session.run("dropSnapshot", account)),
     drop: (id) =>
       write((session) => {
@@ -126,7 +144,9 @@ function readerOf(onUnreadable: (row: string) => void) {
 
 // ---------------------------------------------------------------- inside a transaction
 
-function commit(session: Session, { alerts, rows, snapshot }: Change): readonly OutboxRow[] {
+function commit(session: Session, { alerts, rows, snapshot, events = [], facts = [] }: Change): readonly OutboxRow[] {
+  for (const event of events) addEvent(session, event);
+  for (const { name, value } of facts) session.run("setFact", name, value, rowSum(name, value));
   for (const { id, state } of alerts) {
     const { account, subject, rule } = id;
     const text = JSON.stringify(state);
@@ -138,6 +158,13 @@ function commit(session: Session, { alerts, rows, snapshot }: Change): readonly 
     session.run("setSnapshot", snapshot.account, text, rowSum(snapshot.account, text));
   }
   return rows.flatMap((row) => addRow(session, row) ?? []);
+}
+
+function addEvent(session: Session, event: StoredEvent): void {
+  const { account, stream, row, isTold } = event;
+  const name = streamName(stream);
+  const body = JSON.stringify(row);
+  session.run("addEvent", account, name, row.id, row.atMs, isTold ? 1 : 0, body, eventSum(event, name, body));
 }
 
 /** Undefined when its key is known. */

@@ -1,9 +1,10 @@
 // The store port on a modelled disk. What is on it is text, as in reality, so nothing is shared over a restart. A transaction is on
 // the disk when the call returns, unless the disk says that it failed; then it may be there or not.
 import { isSubject } from "../../src/core/announce.ts";
+import { type StoredEvent, streamName } from "../../src/core/history.ts";
 import { type NewRow, type OutboxRow, type Receipt, StoreError } from "../../src/core/ports.ts";
 import type { Store } from "../../src/core/store.ts";
-import { decodeBody, decodeSnapshot, decodeState } from "../../src/store/decode.ts";
+import { decodeBody, decodeHistoryRow, decodeSnapshot, decodeState } from "../../src/store/decode.ts";
 import type { Deed } from "./history.ts";
 import type { Random } from "./random.ts";
 import { type Death, type DiskPlan, faultAt } from "./scenario.ts";
@@ -31,6 +32,13 @@ export interface Content {
   readonly snapshots: Map<string, string>;
   readonly facts: Map<string, string>;
   readonly rows: Map<string, StoredRow>;
+  readonly events: Map<string, StoredRowOfHistory>;
+}
+
+export interface StoredRowOfHistory {
+  readonly account: string;
+  readonly body: string;
+  readonly isTold: boolean;
 }
 
 export interface Disk {
@@ -41,6 +49,12 @@ export interface Disk {
   crash(): number;
   /** Switched off by the plant that forgets fsync. */
   isSynced: boolean;
+}
+
+function readEvent({ account, body, isTold }: StoredRowOfHistory): StoredEvent {
+  const row = decodeHistoryRow(body);
+  if (row === undefined) throw new Error(`what was stored cannot be read: ${body}`);
+  return { account, stream: { kind: row.kind, symbol: row.symbol }, row, isTold };
 }
 
 export interface DiskParts {
@@ -56,7 +70,13 @@ export interface DiskParts {
 type Undo = () => void;
 
 export function createDisk({ plan, calmMs, random, time, record, mayDie }: DiskParts): Disk {
-  const content: Content = { alerts: new Map(), snapshots: new Map(), facts: new Map(), rows: new Map() };
+  const content: Content = {
+    alerts: new Map(),
+    snapshots: new Map(),
+    facts: new Map(),
+    rows: new Map(),
+    events: new Map(),
+  };
   let lastId = 0;
   let errorsDue = [...plan.errorsAtMs].sort((a, b) => a - b);
   /** How to take back each transaction that is not synced, the oldest first. */
@@ -154,6 +174,12 @@ export function createDisk({ plan, calmMs, random, time, record, mayDie }: DiskP
             const name = `${id.account}|${id.subject}|${id.rule}`;
             put(undo, content.alerts, name, state === undefined ? undefined : JSON.stringify(state));
           }
+          for (const { account, stream, row, isTold } of change.events ?? []) {
+            const name = `${account}|${streamName(stream)}|${row.id}`;
+            if (!content.events.has(name))
+              put(undo, content.events, name, { account, body: JSON.stringify(row), isTold });
+          }
+          for (const { name, value } of change.facts ?? []) put(undo, content.facts, name, value);
           if (change.snapshot !== undefined)
             put(undo, content.snapshots, change.snapshot.account, JSON.stringify(change.snapshot));
           return change.rows.flatMap((row) => add(undo, row) ?? []);
@@ -210,6 +236,31 @@ export function createDisk({ plan, calmMs, random, time, record, mayDie }: DiskP
         record(life, { kind: "supersede", keys, row, isAcknowledged, isStored: done.result !== undefined });
         mayDie(life, "after commit");
         return finish(done);
+      },
+      knownEvents(account, stream, ids) {
+        alive();
+        return new Set(ids.filter((id) => content.events.has(`${account}|${streamName(stream)}|${id}`)));
+      },
+      events(account, sinceMs) {
+        alive();
+        return [...content.events.values()]
+          .map(readEvent)
+          .filter((event) => event.account === account && event.row.atMs >= sinceMs)
+          .sort((a, b) => a.row.atMs - b.row.atMs);
+      },
+      dropEvents(account, stream, { untoldMs, toldMs }) {
+        alive();
+        finish(
+          write((undo) => {
+            for (const [name, stored] of [...content.events]) {
+              const { row, isTold } = readEvent(stored);
+              const isOld = row.atMs < (isTold ? toldMs : untoldMs);
+              if (isOld && name.startsWith(`${account}|${streamName(stream)}|`))
+                put(undo, content.events, name, undefined);
+            }
+            return true;
+          }),
+        );
       },
       forget(account) {
         alive();

@@ -1,6 +1,7 @@
 // The Store port in memory: what is committed lasts as long as the object, which a test may hand to a second ledger as if the
 // process had started anew. It can be told to fail like a full disk.
 import { type AlertChange, stateKey } from "../../src/core/advance.ts";
+import { type HistoryStream, type StoredEvent, streamName } from "../../src/core/history.ts";
 import { type NewRow, type OutboxRow, type Receipt, StoreError } from "../../src/core/ports.ts";
 import type { Change, Snapshot, Store } from "../../src/core/store.ts";
 
@@ -13,6 +14,9 @@ export interface MemoryStore extends Store {
   rows(): readonly OutboxRow[];
 }
 
+const eventKey = (account: string, stream: HistoryStream, id: string): string =>
+  `${account}|${streamName(stream)}|${id}`;
+
 interface Kept {
   row: OutboxRow;
   deliveredAtMs?: number;
@@ -24,6 +28,7 @@ export function createMemoryStore(): MemoryStore {
   const alerts = new Map<string, AlertChange>();
   const snapshots = new Map<string, Snapshot>();
   const facts = new Map<string, string>();
+  const events = new Map<string, StoredEvent>();
   const outbox = new Map<number, Kept>();
   const commits: Change[] = [];
   let lastId = 0;
@@ -52,6 +57,11 @@ export function createMemoryStore(): MemoryStore {
         if (state === undefined) alerts.delete(key);
         else alerts.set(key, { id, state });
       }
+      for (const event of change.events ?? []) {
+        const key = eventKey(event.account, event.stream, event.row.id);
+        if (!events.has(key)) events.set(key, event);
+      }
+      for (const { name, value } of change.facts ?? []) facts.set(name, value);
       if (change.snapshot !== undefined) snapshots.set(change.snapshot.account, change.snapshot);
       return change.rows.flatMap(add);
     },
@@ -88,6 +98,18 @@ export function createMemoryStore(): MemoryStore {
         }
       }
       return into;
+    },
+    knownEvents: (account, stream, ids) => new Set(ids.filter((id) => events.has(eventKey(account, stream, id)))),
+    events: (account, sinceMs) =>
+      [...events.values()]
+        .filter((event) => event.account === account && event.row.atMs >= sinceMs)
+        .sort((a, b) => a.row.atMs - b.row.atMs),
+    dropEvents(account, stream, { untoldMs, toldMs }) {
+      check();
+      for (const [key, { row, isTold }] of [...events]) {
+        const isOfStream = key.startsWith(eventKey(account, stream, ""));
+        if (isOfStream && row.atMs < (isTold ? toldMs : untoldMs)) events.delete(key);
+      }
     },
     forget(account) {
       check();

@@ -2,6 +2,7 @@
 // comes back after a restart.
 import { describe, expect, test } from "vitest";
 import type { AlertChange } from "../../src/core/advance.ts";
+import type { HistoryRow, StoredEvent } from "../../src/core/history.ts";
 import type { NewRow, Settlement } from "../../src/core/ports.ts";
 import type { Snapshot, Store } from "../../src/core/store.ts";
 import { cross, isolated, longPair } from "./answers.ts";
@@ -57,6 +58,7 @@ export function storeContract(label: string, open: () => StoreWorld): void {
     delivering(open);
     superseding(open);
     forgetting(open);
+    remembering(open);
   });
 }
 
@@ -334,5 +336,63 @@ function forgetting(open: () => StoreWorld): void {
         .snapshots()
         .map(({ account }) => account),
     ).toEqual(["other"]);
+  });
+}
+
+const flow = (id: string, atMs: number): HistoryRow => ({
+  kind: "flow",
+  ...{ id, atMs, symbol: undefined, type: "BORROW", asset: "USDT", amount: 1 },
+});
+const stored = (row: HistoryRow, isTold = false): StoredEvent => ({
+  account: "main",
+  stream: { kind: row.kind, symbol: row.symbol },
+  row,
+  isTold,
+});
+
+function remembering(open: () => StoreWorld): void {
+  const cross = { kind: "flow", symbol: undefined } as const;
+
+  test("rows of the history are kept once, with every digit of their ids, beside facts of the same transaction", () => {
+    using world = begin(open);
+    const [big, bigger] = [flow("1352286576452864727", 5), flow("1352286576452864728", 4)];
+    const facts = [{ name: "cursor", value: "5" }];
+    world.store.commit({ ...nothing, events: [stored(big, true)], facts });
+    world.store.commit({ ...nothing, events: [stored(flow(big.id, 6)), stored(bigger)] });
+    const again = world.again();
+    expect(again.events("main", 0)).toEqual([stored(bigger), stored(big, true)]);
+    expect(again.events("main", 5)).toEqual([stored(big, true)]);
+    expect(again.events("other", 0)).toEqual([]);
+    expect(again.fact("cursor")).toBe("5");
+    expect([...again.knownEvents("main", cross, [big.id, "7"])]).toEqual([big.id]);
+    expect(again.knownEvents("main", { kind: "flow", symbol: "BTCUSDT" }, [big.id]).size).toBe(0);
+    expect(again.knownEvents("other", cross, [big.id]).size).toBe(0);
+  });
+
+  test("transfers and liquidations come back as they were, what they do not have left out", () => {
+    using world = begin(open);
+    const common = { id: "1", atMs: 1, symbol: "BTCUSDT" };
+    const ends = { from: "SPOT", to: undefined, fromSymbol: undefined, toSymbol: "BTCUSDT" };
+    const rows: readonly HistoryRow[] = [
+      { kind: "transfer", ...common, type: "ROLL_OUT", asset: "BTC", amount: 0.5, status: "CONFIRMED", ...ends },
+      { kind: "liquidation", ...common, pair: "BTCUSDT", side: "SELL", avgPrice: undefined, executedQty: 1 },
+    ];
+    world.store.commit({ ...nothing, events: rows.map((row) => stored(row)) });
+    const found = world.again().events("main", 0);
+    expect(found).toHaveLength(2);
+    expect(found).toEqual(expect.arrayContaining(rows.map((row) => stored(row))));
+  });
+
+  test("old rows of a stream are dropped, those that were told of later than the others", () => {
+    using world = begin(open);
+    const rows = [flow("1", 1), flow("2", 9), flow("3", 10)];
+    world.store.commit({
+      ...nothing,
+      events: [...rows.map((row) => stored(row)), stored(flow("4", 1), true), stored(flow("5", 2), true)],
+    });
+    world.store.dropEvents("main", { kind: "flow", symbol: "BTCUSDT" }, { untoldMs: 99, toldMs: 99 });
+    world.store.dropEvents("main", cross, { untoldMs: 10, toldMs: 2 });
+    const left = world.again().events("main", 0);
+    expect(left.map(({ row }) => row.id)).toEqual(["5", "3"]);
   });
 }

@@ -46,4 +46,40 @@ export interface Route {
 }
 
 /** Rule ids that margind uses itself; a user's rule may not take them. */
-export const OWN_RULES = ["blind", "config", "position-gone", "undelivered"] as const;
+export const OWN_RULES = [
+  "blind",
+  "config",
+  "position-gone",
+  "undelivered",
+  "flow-liquidation",
+  "flow-unknown-type",
+  "forced-liquidation",
+  "liquidation-loan",
+  "transfer-not-allowed",
+  "flag-flip",
+  "delist-schedule",
+  "restricted-asset",
+  "stream-margin-call",
+  "stream-retired",
+  "exchange-changed",
+] as const;
+export type OwnRule = (typeof OWN_RULES)[number];
+
+/** A rule on rows of the history: every row that it matches is told once, and never resolves. */
+export interface EventRule {
+  /** The key in the config: part of the alert's identity. */
+  readonly id: string;
+  readonly on: "flow" | "transfer";
+  /** Types of rows (BORROW, ROLL_OUT …), or all. */
+  readonly types: "all" | readonly string[];
+  readonly assets: "all" | readonly string[];
+  /** Isolated pairs; all: these and the cross account. */
+  readonly symbols: "all" | readonly string[];
+  /** Into the account or out of it; undefined: both, and rows of which it is not known. */
+  readonly direction: "in" | "out" | undefined;
+  /** Only rows of more than this, in units of the asset. */
+  readonly amountAbove: number | undefined;
+  /** Of transfers: these other ends (SPOT, FUNDING …) never match. An end that the row does not name is not allowed. */
+  readonly allow: readonly string[];
+  readonly severity: Severity;
+}

@@ -2,6 +2,7 @@
 import { type Failure, OWN_ACCOUNT, type Severity, type Source, type Subject } from "../ports.ts";
 import type { FieldName } from "../rules/fields.ts";
 import type { LostState } from "../situation.ts";
+import { EVENT_WORDS } from "./events.ts";
 
 const SEVERITY: Readonly<Record<Severity, string>> = { info: "info", warning: "warning", critical: "critical" };
 
@@ -75,7 +76,11 @@ export const en = {
     if (subject === "cross") return "cross";
     if (subject === "feed") return "data";
     if (subject === "daemon") return "margind";
-    return subject.startsWith("isolated ") ? `${subject.slice(9)} isolated` : subject;
+    if (subject === "flow" || subject === "transfer") return `cross ${subject}`;
+    const [kind, name] = subject.split(" ");
+    if (kind === "flow" || kind === "transfer") return `${name} isolated ${kind}`;
+    if (kind === "asset" || kind === "source") return subject.slice(kind.length + 1);
+    return kind === "isolated" ? `${name} isolated` : subject;
   },
   source: { cross: "the cross account", isolated: "the isolated pairs" } satisfies Record<Source, string>,
   field: FIELD,
@@ -215,6 +220,7 @@ export const en = {
   mailSubject: (account: string, what: string) =>
     account === OWN_ACCOUNT ? `margind: ${what}` : `margind ${account}: ${what}`,
   mailSubjectMany: (account: string, count: number, some: string) => `margind ${account}: ${count} alerts (${some})`,
+  event: EVENT_WORDS.en,
   testHead: (notifier: string) => `test notification for ${notifier}`,
   testLine: "If you read this, alerts from margind reach you here.",
   testSubject: "margind: test notification",

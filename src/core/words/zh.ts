@@ -3,6 +3,7 @@ import { type Failure, OWN_ACCOUNT, type Severity, type Subject } from "../ports
 import type { FieldName } from "../rules/fields.ts";
 import type { LostState } from "../situation.ts";
 import type { Words } from "./en.ts";
+import { EVENT_WORDS } from "./events.ts";
 
 const SEVERITY: Readonly<Record<Severity, string>> = { info: "提示", warning: "警告", critical: "严重" };
 
@@ -76,7 +77,13 @@ export const zh: Words = {
     if (subject === "cross") return "全仓";
     if (subject === "feed") return "数据";
     if (subject === "daemon") return "margind";
-    return subject.startsWith("isolated ") ? `${subject.slice(9)} 逐仓` : subject.replace(/^notifier /, "通知渠道 ");
+    if (subject === "flow") return "全仓资金流水";
+    if (subject === "transfer") return "全仓划转";
+    const [kind, name] = subject.split(" ");
+    if (kind === "flow") return `${name} 逐仓资金流水`;
+    if (kind === "transfer") return `${name} 逐仓划转`;
+    if (kind === "asset" || kind === "source") return subject.slice(kind.length + 1);
+    return kind === "isolated" ? `${name} 逐仓` : subject.replace(/^notifier /, "通知渠道 ");
   },
   source: { cross: "全仓账户", isolated: "逐仓交易对" },
   field: FIELD,
@@ -201,6 +208,7 @@ export const zh: Words = {
   countFiring: (firing, size) => `${size} 个告警中 ${firing} 个仍在告警`,
   mailSubject: (account, what) => (account === OWN_ACCOUNT ? `margind：${what}` : `margind ${account}：${what}`),
   mailSubjectMany: (account, count, some) => `margind ${account}：${count} 个告警（${some}）`,
+  event: EVENT_WORDS.zh,
   testHead: (notifier) => `${notifier} 的测试通知`,
   testLine: "看到这条消息，说明 margind 的告警能够送达这里。",
   testSubject: "margind：测试通知",
