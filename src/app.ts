@@ -4,7 +4,6 @@
 // the state stay.
 import { type Binance, type BinanceExchange, createBinance, type RequestInfo } from "./binance/client.ts";
 import type { AccountConfig, Config } from "./config/config.ts";
-import { keyRefusal } from "./core/key-rights.ts";
 import type { Clock, Notifier, NotifyError, OutboxRow } from "./core/ports.ts";
 import type { Disk, Store } from "./core/store.ts";
 import { type Ports, type Refusal, type Running, startRunning } from "./daemon.ts";
@@ -12,7 +11,7 @@ import { createPulse } from "./heartbeat.ts";
 import type { Log } from "./lib/log.ts";
 import { beginLife, configVerdict, endLife, troubleNotice } from "./life.ts";
 import { createNotifier } from "./notify/index.ts";
-import { isSameHttp, oneAtATime, ReloadError, refuseOnDisk, reloadError } from "./reload.ts";
+import { checkKey, isSameHttp, oneAtATime, ReloadError, refuseOnDisk, reloadError } from "./reload.ts";
 import { startSchedule } from "./schedule.ts";
 import { banOf, barsOf, instanceOf } from "./store/facts.ts";
 import { makeStateDir } from "./store/folder.ts";
@@ -56,8 +55,6 @@ export interface Daemon {
 
 /** Beside the spacing itself: what a first request, on a fresh connection, may be early or late by (see binance/pace.ts). */
 const SPACING_GUARD_MS = 25;
-/** A reload waits no longer than this to hear what a key may do. */
-const KEY_CHECK_MAX_MS = 10_000;
 
 /** Throws LockedError or StoreError when it cannot start; whatever the network does, it starts. */
 export async function startDaemon(config: Config, world: World): Promise<Daemon> {
@@ -186,6 +183,7 @@ async function openWatch(config: Config, world: Inherited): Promise<OpenWatch> {
     notifiers,
     exchange,
     key,
+    readers: ({ name }) => exchanges.get(name),
     checks: async () => (await import("./cli/doctor/start.ts")).startChecks(config), // nothing that a first poll should wait for
     schedule: startSchedule,
     pulse,
@@ -222,13 +220,6 @@ async function checkReload(current: Config, next: Config, watch: OpenWatch, worl
   } catch (error) {
     throw reloadError(error);
   }
-}
-
-/** What cannot be read now is no reason: the watch asks again later. */
-async function checkKey(account: string, { rights }: BinanceExchange): Promise<void> {
-  const read = await rights(AbortSignal.timeout(KEY_CHECK_MAX_MS));
-  const reason = read.ok ? keyRefusal(account, read.rights) : undefined;
-  if (reason !== undefined) throw new ReloadError(reason);
 }
 
 function openNotifiers(

@@ -5,11 +5,17 @@ import { type Advance, advance, advanceOwn, applied, type Rulebook, type States,
 import { announce } from "./core/announce.ts";
 import { blindness, noteFailure, noteInvalid, noteValid, startHealth } from "./core/feed.ts";
 import type { Locale } from "./core/format.ts";
+import { afterLook } from "./core/margin-call.ts";
 import { type Context, type Observation, observeCross, observeIsolated, symbolOf } from "./core/observe.ts";
 import { pictureOf, withSeverities } from "./core/picture.ts";
 import type { Answer, Clock, Exchange, OutboxRow, ReadResult, Source } from "./core/ports.ts";
 import type { Known } from "./core/situation.ts";
+import { allOf } from "./core/slow.ts";
+import { ACCOUNT_SOURCES } from "./core/source-trouble.ts";
+import type { FlagMemory } from "./flags.ts";
+import type { Latest } from "./latest.ts";
 import type { Ledger } from "./ledger.ts";
+import type { Sources } from "./sources.ts";
 
 export interface CycleParts {
   readonly exchange: Exchange;
@@ -23,6 +29,12 @@ export interface CycleParts {
   /** Notifiers that get no reminders now: see mutedBy in deliver.ts. */
   muted(): ReadonlySet<string>;
   readonly turns: Turns;
+  /** Flags as people know them: their flips are told with the rest. */
+  readonly flags?: FlagMemory;
+  /** Hears how the account's two sources fare. */
+  readonly sourceWatch?: Sources;
+  /** Keeps the last valid answers, for who looks at the book between polls. */
+  readonly latest?: Latest;
 }
 
 /** Polls overlap, and an answer may wait for its companion: so it is known which poll each source was last heard of in. */
@@ -84,21 +96,30 @@ function advanceAll(parts: CycleParts, results: readonly ReadResult[]): void {
   const states = applied(ledger.states, seen.changes);
   const look = { account, sources: parts.sources, before, states, observations, results };
   const snapshot = results.length === 0 ? undefined : pictureOf(look);
-  const moved = [seen, watch(parts, snapshot?.known ?? before?.known ?? [], states, nowMs)];
-  const changes = moved.flatMap((part) => part.changes);
-  const situations = moved.flatMap((part) => part.situations);
-  const announcement = announce(changes, situations, {
+  const flips = parts.flags?.look(observations, book, nowMs);
+  const blind = watch(parts, snapshot?.known ?? before?.known ?? [], states, nowMs);
+  const called = afterLook(observations, { states: ledger.states, book, bars: exchange.bars(), nowMs, known });
+  const moved = allOf([seen, blind, called, ...(flips === undefined ? [] : [flips.advance])]);
+  const announcement = announce(moved.changes, moved.situations, {
     book,
     states: ledger.states,
     nowMs,
     locale,
     muted: parts.muted(),
   });
-  parts.deliver(ledger.commit(announcement, snapshot, nowMs));
+  parts.deliver(ledger.commit(announcement, snapshot, nowMs, { facts: flips?.facts ?? [] }));
+  if (flips !== undefined) parts.flags?.keep(flips);
+  for (const result of results) heed(parts, result);
+}
+
+/** What an answer says of the exchange itself: a source that is gone, a field that is. */
+function heed({ sourceWatch, used }: CycleParts, result: ReadResult): void {
+  if (result.ok) sourceWatch?.noteAnswer(result.answer, used);
+  else sourceWatch?.note(ACCOUNT_SOURCES[result.source], result.failure);
 }
 
 /** Notes the health of the source; a valid answer becomes observations. */
-function take({ exchange, ledger, used, clock }: CycleParts, result: ReadResult): readonly Observation[] {
+function take({ exchange, ledger, used, clock, latest }: CycleParts, result: ReadResult): readonly Observation[] {
   const { account } = exchange;
   const source = result.ok ? result.answer.source : result.source;
   const health = ledger.health(account, source) ?? startHealth(source, clock.monoMs(), null);
@@ -110,6 +131,7 @@ function take({ exchange, ledger, used, clock }: CycleParts, result: ReadResult)
   const context: Context = { account, atMs: result.atMs, bars: exchange.bars(), used, indebted };
   const { answer } = result;
   const observations = answer.source === "cross" ? [observeCross(answer, context)] : observeIsolated(answer, context);
+  latest?.keep(answer, observations);
   const text = unreadableIn(answer, observations);
   ledger.setHealth(
     account,

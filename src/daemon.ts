@@ -1,6 +1,7 @@
 // The running watch, over its ports: ledger, deliveries, one schedule an account, housekeeping, heartbeat. Knows no adapter: app.ts
 // opens those and hands them over, and the fault simulator hands over its own. To stop it is safe at every moment, and starting it
 // again with another config is how a reload works.
+import { type Beside, type Readers, startBeside } from "./beside.ts";
 import { sayChecks } from "./checks.ts";
 import type { Advance, Rulebook } from "./core/advance.ts";
 import type { Check } from "./core/finding.ts";
@@ -8,7 +9,7 @@ import type { Locale } from "./core/format.ts";
 import { severityOf } from "./core/picture.ts";
 import type { Clock, Exchange, Notifier, NotifyError, OutboxRow, Subject } from "./core/ports.ts";
 import { compile } from "./core/rules/compile.ts";
-import type { Route, RuleConfig } from "./core/rules/types.ts";
+import type { EventRule, Route, RuleConfig } from "./core/rules/types.ts";
 import type { Disk, Store } from "./core/store.ts";
 import { runCycle } from "./cycle.ts";
 import { type Deliveries, mutedBy, startDelivery } from "./deliver.ts";
@@ -20,6 +21,7 @@ import { leftovers } from "./leftovers.ts";
 import type { Log } from "./lib/log.ts";
 import { troubleNotice } from "./life.ts";
 import type { StartSchedule } from "./schedule.ts";
+import { createSooner } from "./sooner.ts";
 import { watchNotifiers } from "./startup.ts";
 import { isWatchedSubject, sayOrphans, type Watch, type WatchedAccount, watchOf } from "./watch.ts";
 
@@ -27,6 +29,7 @@ import { isWatchedSubject, sayOrphans, type Watch, type WatchedAccount, watchOf 
 export interface Settings {
   readonly accounts: readonly WatchedAccount[];
   readonly rules: readonly RuleConfig[];
+  readonly eventRules?: readonly EventRule[];
   /** Empty: everything to every notifier. */
   readonly routes: readonly Route[];
   readonly staleAfterMs: number;
@@ -42,6 +45,8 @@ export interface Ports {
   readonly notifiers: readonly Notifier[];
   /** `indebted`: what had debt when the account was last seen. */
   exchange(account: WatchedAccount, indebted: readonly Subject[]): Exchange;
+  /** What else the key of an account can read; without it only the polls are made. */
+  readers?(account: WatchedAccount): Readers | undefined;
   /** What the API key of an account may do beside reading, where somebody wants to know. */
   key?(account: WatchedAccount): Omit<WatchedKey, "polled"> | undefined;
   /** Checks of the machine whose findings are logged after the first poll. */
@@ -127,19 +132,16 @@ export function startRunning(settings: Settings, ports: Ports): Running {
     if (isConfig) tellOf(troubleNotice({ kind: "gives-up", reason }, clock.wallMs(), book)); // of the others they know already
     refused.resolve({ reason, isConfig });
   };
-  const schedules = watches.map(({ account, parts, note }) =>
-    ports.schedule({
-      name: account.name,
-      expression: account.poll,
-      log,
-      async run() {
-        note(await runCycle(parts, stopping.signal));
-        if (watches.every(({ isRefused }) => isRefused())) giveUp(keysRefused(watches));
-      },
-    }),
-  );
-
-  const { disk } = ports;
+  const besides = new Map<string, Beside>();
+  /** Resolves with whether everything was asked for: what is still being read is left out. */
+  const poll = async ({ account, parts, note }: Watch): Promise<boolean> => {
+    const results = await runCycle(parts, stopping.signal);
+    note(results);
+    besides.get(account.name)?.look();
+    if (watches.every(({ isRefused }) => isRefused())) giveUp(keysRefused(watches));
+    return results.length >= parts.sources.length;
+  };
+  const { disk, schedule } = ports;
   const trouble = () => troubleOf(watches, ledger, deliveries, disk);
   let lastTickMs = clock.monoMs();
   const onTick = () => {
@@ -147,6 +149,23 @@ export function startRunning(settings: Settings, ports: Ports): Running {
   };
   const background = (work: Promise<unknown>) =>
     void work.catch((error: unknown) => stopping.signal.aborted || ports.fatal(error));
+  const schedules = watches.flatMap((watch) => {
+    const { account } = watch;
+    const polls = schedule({
+      name: account.name,
+      expression: account.poll,
+      log,
+      run: async () => void (await poll(watch)),
+    });
+    const readers = ports.readers?.(account);
+    if (readers === undefined) return [polls];
+    const sooner = createSooner(() => poll(watch), clock, stopping.signal);
+    const { eventRules = [] } = settings;
+    const beside = { readers, shared, sources: watch.sources, store, eventRules, schedule, log, background };
+    const started = startBeside(watch, { ...beside, pollSoon: sooner.poll }, stopping.signal);
+    besides.set(account.name, started);
+    return [polls, ...started.schedules, { stop: sooner.idle }];
+  });
   const rounds = watches.map(({ parts }) => parts);
   const house = { accounts: rounds, deliveries, store, ledger, disk, book, locale, clock, log, onTick };
   background(keepHouse({ ...house, tickMs: ports.tickMs ?? TICK_MS }, stopping.signal));

@@ -1,4 +1,5 @@
 // What a reload has to decide: why a new configuration is not put in force, though there is no mistake in it, and what has to change.
+import { type KeyReader, keyRefusal } from "./core/key-rights.ts";
 import type { Running } from "./daemon.ts";
 import type { Secret } from "./lib/secret.ts";
 
@@ -17,6 +18,16 @@ export function refuseOnDisk({ ledger }: Running): void {
 export function reloadError(error: unknown): ReloadError {
   if (error instanceof ReloadError) return error;
   return new ReloadError(error instanceof Error ? error.message : String(error), { cause: error });
+}
+
+/** A reload waits no longer than this to hear what a key may do. */
+const KEY_CHECK_MAX_MS = 10_000;
+
+/** Throws ReloadError for a key that may do more than read. What cannot be read now is no reason: the watch asks again later. */
+export async function checkKey(account: string, { rights }: KeyReader): Promise<void> {
+  const read = await rights(AbortSignal.timeout(KEY_CHECK_MAX_MS));
+  const reason = read.ok ? keyRefusal(account, read.rights) : undefined;
+  if (reason !== undefined) throw new ReloadError(reason);
 }
 
 type Http = { readonly host: string; readonly port: number; readonly token: Secret | undefined } | undefined;

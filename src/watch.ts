@@ -2,14 +2,18 @@
 // config than before: what nobody watches any more ends, and says so.
 import { endOrphans, type Rulebook } from "./core/advance.ts";
 import { announce } from "./core/announce.ts";
+import type { Holdings } from "./core/delisting.ts";
 import { startHealth } from "./core/feed.ts";
 import type { Locale } from "./core/format.ts";
 import { type Context, isAsked } from "./core/observe.ts";
 import type { AlertId, Exchange, OutboxRow, ReadResult, Source, Subject } from "./core/ports.ts";
 import { OWN_RULES } from "./core/rules/types.ts";
 import { type CycleParts, startTurns } from "./cycle.ts";
+import { rememberFlags } from "./flags.ts";
+import { startLatest } from "./latest.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Log } from "./lib/log.ts";
+import { createSources, type Sources } from "./sources.ts";
 import { isKeyRefusal } from "./startup.ts";
 
 /** What the config says of an account, as far as the watch is concerned. */
@@ -18,6 +22,17 @@ export interface WatchedAccount {
   readonly poll: string;
   readonly cross: boolean;
   readonly isolated: "all" | "none" | readonly string[];
+  /** What is read beside the polls, and how often; undefined: not at all. */
+  readonly flows?: Slowly | undefined;
+  readonly transfers?: (Slowly & { readonly allow: readonly string[] }) | undefined;
+  readonly delistings?: Pick<Slowly, "poll"> | undefined;
+  /** Listen to what the exchange pushes. */
+  readonly stream?: boolean;
+}
+
+interface Slowly {
+  readonly poll: string;
+  readonly isolated: "all" | "none" | readonly string[];
 }
 
 export type Shared = Pick<CycleParts, "ledger" | "book" | "clock" | "locale" | "deliver" | "muted">;
@@ -25,6 +40,10 @@ export type Shared = Pick<CycleParts, "ledger" | "book" | "clock" | "locale" | "
 export interface Watch {
   readonly account: WatchedAccount;
   readonly parts: CycleParts;
+  /** How every source of this account fares, also those that are not polled. */
+  readonly sources: Sources;
+  /** The last valid answers; undefined before the first. */
+  latest(): Holdings;
   note(results: readonly ReadResult[]): void;
   /** Resolves after the first poll. */
   readonly polled: Promise<void>;
@@ -49,6 +68,8 @@ export function watchOf(account: WatchedAccount, exchange: Exchange, shared: Sha
   }
   const fields = (on: Source) => new Set(book.rules.filter((rule) => rule.on === on).map(({ field }) => field));
   const used: Context["used"] = { cross: fields("cross"), isolated: fields("isolated") };
+  const sourceWatch = createSources(shared, account.name);
+  const latest = startLatest();
   const polled = Promise.withResolvers<void>();
   let hasSeen = false;
   let last: readonly ReadResult[] = [];
@@ -57,7 +78,18 @@ export function watchOf(account: WatchedAccount, exchange: Exchange, shared: Sha
   const refusals = new Map<Source, number>();
   return {
     account,
-    parts: { ...shared, exchange, sources, used, turns: startTurns() },
+    parts: {
+      ...shared,
+      exchange,
+      sources,
+      used,
+      turns: startTurns(),
+      flags: rememberFlags(ledger, account.name),
+      sourceWatch,
+      latest,
+    },
+    sources: sourceWatch,
+    latest: latest.holdings,
     polled: polled.promise,
     note(results) {
       if (results.length === 0) return; // everything was still being read

@@ -12,12 +12,14 @@ import {
   CROSS,
   complaint,
   type FakeExchange,
+  FLOWS,
   ISOLATED,
   READ_ONLY_KEY,
   RESTRICTIONS,
   shortestGapMs,
   startExchange,
   TIME,
+  TRANSFERS,
 } from "./support/exchange.ts";
 import { closedPort, listen, SPACING_SEEN_MS, untilTrue } from "./support/server.ts";
 import { useWorld } from "./support/world.ts";
@@ -60,7 +62,8 @@ test("where all is well it says what was seen of each part, sends nothing, chang
   const { code, out, err } = await world.run("doctor");
   expect(err).toBe("");
   const rows = out.split("\n");
-  const names = ["config", "clock", "key main", "cross main", "isolated main", "notifier desk", "notifier mail"];
+  const account = ["key main", "cross main", "isolated main", "history main"];
+  const names = ["config", "clock", ...account, "notifier desk", "notifier mail"];
   for (const name of [...names, "heartbeat", "http", "state folder", "disk", "daemon"]) {
     expect(rows.some((row) => row.startsWith(`✔ ${name} `))).toBe(true);
   }
@@ -71,7 +74,10 @@ test("where all is well it says what was seen of each part, sends nothing, chang
   expect(out).toMatch(/\n\nAll is well\.\n$/);
   expect(code).toBe(0);
 
-  expect(exchange.seen.map(({ path }) => path)).toEqual([TIME, CROSS, ISOLATED, RESTRICTIONS]);
+  expect(exchange.seen.map(({ path }) => path)).toEqual([
+    ...[TIME, CROSS, ISOLATED, RESTRICTIONS],
+    ...[FLOWS, TRANSFERS, "/sapi/v1/margin/delist-schedule"], // after those of a poll
+  ]);
   expect(shortestGapMs(exchange.seen)).toBeGreaterThan(SPACING_SEEN_MS);
   expect([world.now.slack.posts.length, world.now.smtp.mails.length, beat.pings()]).toEqual([0, 0, 0]);
   expect(existsSync(`${world.now.home.folder}/state`)).toBe(false);
@@ -119,7 +125,7 @@ test("every part is looked at, whatever is wrong with the others; what has faile
   for (const name of ["config", "clock", "disk", "daemon"]) expect(rows[rowOf(name)]).toMatch(/^✔ /);
   expect(rows[rowOf("key main")]).toMatch(/^! key main +what the key may do cannot be read/);
   expect(rows[rowOf("notifier desk")]).toContain("invalid_auth");
-  expect(out).toMatch(/\n\n7 failed, 1 warning, 4 good\.\n$/);
+  expect(out).toMatch(/\n\n7 failed, 1 warning, 5 good\.\n$/);
   expect(code).toBe(1);
   for (const secret of ["canary", API_KEY, API_SECRET]) expect(out + err).not.toContain(secret);
 });
@@ -207,7 +213,13 @@ test("beside a running daemon it says so, keeps away from its polls, and disturb
   const exchange = await exchangeWith();
   world.writeConfig({
     exchange: { baseUrl: exchange.url },
-    accounts: accountWith({ isolated: "all", poll: "*/5 * * * * *" }),
+    accounts: accountWith({
+      isolated: "all",
+      poll: "*/5 * * * * *",
+      flows: false,
+      transfers: false,
+      delistings: false,
+    }),
     http: { listen: `127.0.0.1:${await closedPort()}` },
     watchdog: { staleAfter: "30s" },
   });

@@ -53,7 +53,6 @@ describe("an exchange that gives no valid answer", () => {
     ],
     ["X3: the page of a firewall", { ...page, status: 403 }, /asks for a pause/],
     ["X4: HTTP 502", { status: 502, raw: "" }, /in trouble \(HTTP 502\)/],
-    ["X4: -1016 of an account read", complaint(-1016), /in trouble \(error -1016/],
     ["X5: a cut answer", { raw: '{"created":true,"marginLevel":"1.9"' }, /not readable \(HTTP 200 with a cut/],
     ["X9: a clock that stays wrong", complaint(-1021), /clock differs too much/],
     ["X12: -21003 without end", complaint(-21003), /in trouble \(error -21003/],
@@ -85,6 +84,25 @@ describe("an exchange that gives no valid answer", () => {
     watched.clock.skip(10 * MINUTE); // the longest pause
     await watched.poll();
     expect(watched.told.at(-1)).toContain("RESOLVED · main · the data is fresh again");
+    expect(watched.firing()).toEqual(["cross/cross-margin-level critical"]);
+  });
+
+  test("X4: -1016 of an account read is told at once as what the exchange took away, beside BLIND, until it answers again", async () => {
+    let isGone = false;
+    await using watched = await watchAccount(account(1.24, () => (isGone ? complaint(-1016) : undefined)));
+    await watched.poll();
+    isGone = true;
+    await watched.poll();
+    const GONE = "CRITICAL · main · the exchange changed: cross account is not offered any more";
+    expect(headlines(watched)).toEqual([CRITICAL, GONE]);
+    await pollFor(watched, STALE_AFTER_MS);
+    expect(watched.told).toHaveLength(3);
+    expect(watched.told[2]).toMatch(/^BLIND · main · no valid answer for 3\d s\n.*in trouble \(error -1016/);
+    const firing = ["cross/cross-margin-level critical", "feed/blind critical"];
+    expect(watched.firing().toSorted()).toEqual([...firing, "source cross account/exchange-changed critical"]);
+    isGone = false;
+    watched.clock.skip(10 * MINUTE); // the longest pause
+    await watched.poll();
     expect(watched.firing()).toEqual(["cross/cross-margin-level critical"]);
   });
 

@@ -25,7 +25,7 @@ export interface Asker {
    * A signed GET for what is not the account itself: once, after everything urgent that waits, and dropped first when the weight budget
    * or a pause bites. Numbers of the answer are text.
    */
-  askLater(path: string, params: Params, signal: AbortSignal): Promise<unknown>;
+  askLater(path: string, params: Params, signal: AbortSignal, mayBeEmpty?: boolean): Promise<unknown>;
   /** The same with the key alone, not signed; POST and PUT only for listen keys. */
   askKeyed(method: Method, path: string, params: Params, signal: AbortSignal): Promise<unknown>;
   /** Reads the exchange's clock. */
@@ -39,7 +39,7 @@ export interface ClockRead {
 }
 
 const TIME_PATH = "/api/v3/time";
-const URGENT = { method: "GET", urgency: "now", isExact: false } as const;
+const URGENT = { method: "GET", urgency: "now", isExact: false, mayBeEmpty: false } as const;
 const LATER = { method: "GET", urgency: "later", isExact: true } as const;
 const RETRIES = 2;
 const SOON: Backoff = { firstMs: 500, maxMs: 2_000 };
@@ -60,13 +60,13 @@ export function createAsker(shared: Shared, { account, apiKey, sign, lane }: Key
     return body;
   }
 
-  async function askLater(path: string, params: Params, signal: AbortSignal) {
-    return (await call({ ...LATER, path, query: signed(params), headers: keyed }, signal)).body;
+  async function askLater(path: string, params: Params, signal: AbortSignal, mayBeEmpty = false) {
+    return (await call({ ...LATER, mayBeEmpty, path, query: signed(params), headers: keyed }, signal)).body;
   }
 
   async function askKeyed(method: Method, path: string, params: Params, signal: AbortSignal) {
     const query = () => (params.length === 0 ? "" : `?${queryString(params)}`);
-    return (await call({ ...LATER, method, path, query, headers: keyed }, signal)).body;
+    return (await call({ ...LATER, mayBeEmpty: false, method, path, query, headers: keyed }, signal)).body;
   }
 
   async function syncTime(signal: AbortSignal): Promise<ClockRead> {

@@ -52,6 +52,8 @@ export interface Asked {
   readonly urgency: Urgency;
   /** Numbers of the answer are read as their text: ids beyond 2^53 stay what they are. */
   readonly isExact: boolean;
+  /** An empty body is an answer too; it reads as null. */
+  readonly mayBeEmpty: boolean;
 }
 
 /** Rejects with ExchangeError, or as aborted. */
@@ -63,7 +65,8 @@ export function createCall(shared: Shared, account: string, lane: Lane): Call {
     const error = pause.current(urgency) ?? weights.current(path, urgency);
     if (error !== undefined) throw error;
   };
-  return async ({ method, path, query, headers, urgency, isExact }, signal) => {
+  return async (asked, signal) => {
+    const { method, path, query, headers, urgency } = asked;
     refuseWhileSilent(path, urgency);
     return lane.run(urgency, signal, async (written) => {
       refuseWhileSilent(path, urgency);
@@ -76,7 +79,7 @@ export function createCall(shared: Shared, account: string, lane: Lane): Call {
       const reply = await http.send({ method, path: path + query(), headers: all, signal, onWrite });
       const endedMonoMs = clock.monoMs();
       weights.note(path, reply.headers);
-      const body = jsonIn(reply, path, isExact, shared);
+      const body = jsonIn(reply, asked, shared);
       return { body, headers: reply.headers, startedMonoMs: start.startedMonoMs, endedMonoMs };
     });
   };
@@ -85,8 +88,7 @@ export function createCall(shared: Shared, account: string, lane: Lane): Call {
 /** The answer's JSON, or throws what the exchange means instead. */
 function jsonIn(
   { status, headers, text }: Reply,
-  path: string,
-  isExact: boolean,
+  { path, isExact, mayBeEmpty }: Asked,
   { pause, serverTime, log }: Shared,
 ): unknown {
   const body = parseJson(text);
@@ -102,8 +104,10 @@ function jsonIn(
   }
   if (complaint !== undefined) throw complaintError(complaint);
   if (status < 200 || status > 299) throw statusError(status);
-  if (body === undefined) throw badResponse(`HTTP ${status} with ${formOf(headers)} instead of JSON`);
+  const isEmpty = mayBeEmpty && text.trim() === "";
+  if (body === undefined && !isEmpty) throw badResponse(`HTTP ${status} with ${formOf(headers)} instead of JSON`);
   pause.answered();
+  if (isEmpty) return null;
   return isExact ? parseExactJson(text) : body;
 }
 

@@ -82,7 +82,7 @@ test("one file of this folder knows how to send over HTTP; it refuses all but GE
     .filter((name) => name.endsWith(".ts") && !name.endsWith(".test.ts"))
     .map((name) => [name, readFileSync(new URL(name, folder), "utf8")] as const);
   const senders = sources.filter(([, text]) =>
-    /"(undici|(node:)?(https?|http2|net|tls|dgram))"|\bfetch\(|WebSocket/.test(text),
+    /"(undici|ws|(node:)?(https?|http2|net|tls|dgram))"|\bfetch\(|new WebSocket/.test(text),
   );
   expect(senders.map(([name]) => name)).toEqual(["request.ts"]);
 });

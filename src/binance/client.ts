@@ -1,13 +1,18 @@
 // The Exchange port on Binance. Start here: createBinance makes what all keys behind this address share, .exchange() one key's
 // lane and reads. A read never rejects; what goes wrong becomes a Failure.
+import type { HistoryReader } from "../core/history.ts";
 import type { KeyReader } from "../core/key-rights.ts";
+import type { MarketReader } from "../core/market.ts";
 import type { Clock, Exchange, Failure, ReadResult, Subject } from "../core/ports.ts";
+import type { PushReader } from "../core/push.ts";
 import type { Log } from "../lib/log.ts";
 import type { Secret } from "../lib/secret.ts";
 import { type Asker, type ClockRead, createAsker } from "./ask.ts";
 import { type BarsStore, createBarsKeeper } from "./bars.ts";
 import type { RequestInfo, Shared } from "./call.ts";
 import { createFreshness } from "./freshness.ts";
+import { createHistoryReader } from "./history.ts";
+import { createMarketReader } from "./market.ts";
 import { createLane } from "./pace.ts";
 import { type Ban, type Bans, createPause } from "./pause.ts";
 import { parseRights, RIGHTS_PATH } from "./permissions.ts";
@@ -15,6 +20,7 @@ import { failureOf, type Read, readsOf } from "./reads.ts";
 import { createHttp, type Http } from "./request.ts";
 import { createServerTime } from "./server-time.ts";
 import { type Credential, createSigner } from "./sign.ts";
+import { createPushReader, type StreamOptions } from "./stream/push-reader.ts";
 import { createWeightBudget } from "./weight.ts";
 
 export type { Ban, Bans, BarsStore, ClockRead, Credential, RequestInfo };
@@ -25,6 +31,7 @@ export interface BinanceOptions {
   readonly timeoutMs: number;
   readonly recvWindowMs: number;
   readonly weightBudgetPct: number;
+  readonly stream: StreamOptions;
   readonly clock: Clock;
   readonly random: () => number;
   /** The ban outlives a restart: the caller keeps it. */
@@ -51,8 +58,11 @@ export interface BinanceAccount {
   readonly indebted?: readonly Subject[];
 }
 
-/** What `margind doctor` and a start ask beside the polls, in the key's lane like them. */
+/** What is read beside the polls, in the key's lane like them. */
 export interface BinanceExchange extends Exchange, KeyReader {
+  readonly history: HistoryReader;
+  readonly market: MarketReader;
+  readonly push: PushReader;
   /** Reads the exchange's clock now, for all keys; requests are stamped with it from then on. Never rejects. */
   clock(
     signal: AbortSignal,
@@ -100,12 +110,18 @@ export function createBinance(options: BinanceOptions): Binance {
   };
   const sync = createSync(clock, log);
   return {
-    exchange: (account) => createExchange(account, shared, barsStore, sync),
+    exchange: (account) => createExchange(account, shared, { barsStore, sync, stream: options.stream }),
     close: () => http.close(),
   };
 }
 
-function createExchange(account: BinanceAccount, shared: Shared, barsStore: BarsStore, sync: Sync): BinanceExchange {
+interface Common {
+  readonly barsStore: BarsStore;
+  readonly sync: Sync;
+  readonly stream: StreamOptions;
+}
+
+function createExchange(account: BinanceAccount, shared: Shared, { barsStore, sync, stream }: Common): BinanceExchange {
   const { clock, log } = shared;
   const asker = createAsker(shared, {
     account: account.name,
@@ -149,6 +165,9 @@ function createExchange(account: BinanceAccount, shared: Shared, barsStore: Bars
 
   return {
     account: account.name,
+    history: createHistoryReader(account.name, asker, shared),
+    market: createMarketReader(asker, shared),
+    push: createPushReader({ ...shared, stream, account: account.name, asker }),
     bars: bars.current,
     clock: (signal) =>
       settled(

@@ -214,3 +214,31 @@ test("lets go of a history that is stopped while it waits", async () => {
   await clock.advance(1000);
   expect(await next).toBe("sent");
 });
+
+test("in a lane without a gap, what can wait takes one turn after two minutes", async () => {
+  const { clock, lane, starts, send } = laneOf();
+  let laterAtMs = Number.NaN;
+  let urgent = 0;
+  const startMs = clock.monoMs();
+  const saturate = async (): Promise<void> => {
+    for (;;) {
+      const next = send(); // always one waiting behind the one that starts
+      urgent += 1;
+      await clock.sleep(400);
+      void next;
+    }
+  };
+  void saturate();
+  await clock.advance(1000);
+  const later = lane.run("later", never, async (written) => {
+    laterAtMs = clock.monoMs() - startMs;
+    starts.push(written(false));
+  });
+  await clock.advance(119_000);
+  expect(laterAtMs).toBeNaN();
+  await clock.advance(60_000); // everything that was queued by then goes first
+  await later;
+  expect(laterAtMs).toBeGreaterThanOrEqual(121_000);
+  for (const { gapMs } of starts.slice(1)) expect(gapMs).toBeGreaterThanOrEqual(500 + GUARD_MS);
+  expect(urgent).toBeGreaterThan(300);
+});

@@ -34,6 +34,8 @@ const FIRST_GUARD_MS = 25;
 const IN_FLIGHT_MAX = 4;
 /** What can wait never takes the last places: a history that hangs must not hold up the account. */
 const LATER_IN_FLIGHT_MAX = 2;
+/** In a lane without a gap, what has waited so long takes one turn like anybody else: else it would never be read, and nobody know. */
+const LATER_PATIENCE_MS = 120_000;
 
 /** Nothing starts before `notBeforeMs` (monotonic): for what a process before this one may have sent. */
 export function createLane(spacingMs: number, clock: Clock, notBeforeMs = Number.NEGATIVE_INFINITY): Lane {
@@ -61,7 +63,7 @@ export function createLane(spacingMs: number, clock: Clock, notBeforeMs = Number
   };
 
   /** Takes the place of whoever goes next: until it is given back, nobody else starts. */
-  const takeTurn = () => {
+  const takeTurn = (): Turn => {
     const before = tail;
     const turn = Promise.withResolvers<void>();
     tail = before.then(() => turn.promise);
@@ -76,11 +78,13 @@ export function createLane(spacingMs: number, clock: Clock, notBeforeMs = Number
 
   /** Takes the turn when the lane is free and due with nobody urgent in it: looked at and taken in one go. */
   async function idleTurn(signal: AbortSignal): Promise<() => void> {
+    const goMonoMs = clock.monoMs() + LATER_PATIENCE_MS;
     for (;;) {
       const seen = tail;
       await unlessAborted(seen, signal);
       if (laterInFlight >= LATER_IN_FLIGHT_MAX || inFlight + laterInFlight >= IN_FLIGHT_MAX)
         await unlessAborted(freed.promise, signal);
+      else if (clock.monoMs() >= goMonoMs) return turnLike(takeTurn(), signal);
       else if (dueMs > clock.monoMs()) await clock.sleep(dueMs - clock.monoMs(), signal);
       else if (seen === tail) {
         hold(spacingMs + GUARD_MS);
@@ -88,6 +92,18 @@ export function createLane(spacingMs: number, clock: Clock, notBeforeMs = Number
         return takeTurn().done;
       }
     }
+  }
+
+  async function turnLike({ before, done }: Turn, signal: AbortSignal): Promise<() => void> {
+    try {
+      await waitUrgent(before, signal);
+    } catch (error) {
+      done();
+      throw error;
+    }
+    hold(spacingMs + GUARD_MS);
+    laterInFlight++;
+    return done;
   }
 
   async function runNow<T>(signal: AbortSignal, send: Send<T>): Promise<T> {
@@ -134,6 +150,12 @@ export function createLane(spacingMs: number, clock: Clock, notBeforeMs = Number
   }
 
   return { run: (urgency, signal, send) => (urgency === "now" ? runNow(signal, send) : runLater(signal, send)), hold };
+}
+
+interface Turn {
+  /** Resolves when whoever is before has started. */
+  readonly before: Promise<void>;
+  done(): void;
 }
 
 type Send<T> = (written: (isFirst: boolean) => Start) => Promise<T>;

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { CROSS_BODY, isolatedBody, pairBody } from "../../test/support/exchange.ts";
 import { ExchangeError } from "./errors.ts";
 import { NO_CROSS_ANSWER, parseBars, parseCross, parsePairs } from "./parse.ts";
@@ -43,6 +43,8 @@ test("reads the documented cross account, field for field", () => {
     transferInEnabled: true,
     transferOutEnabled: true,
     accountType: "MARGIN_1",
+    totalCollateralValueInUsdt: 5.82728457,
+    totalOpenOrderLossInUsdt: 582.728457,
     assets: [
       { asset: "BTC", free: 0.004995, locked: 0, borrowed: 0, interest: 0 },
       { asset: "BNB", free: 2346.5, locked: 0, borrowed: 201.66666672, interest: 0 },
@@ -50,6 +52,56 @@ test("reads the documented cross account, field for field", () => {
     problems: [],
   });
 });
+
+describe("the flag that stood for both ways of a transfer", () => {
+  const oldStyle = (over: object = {}) => {
+    const { transferInEnabled: _in, transferOutEnabled: _out, ...body } = CROSS_BODY;
+    return { ...body, ...over };
+  };
+  const [inward, outward] = ["transferInEnabled", "transferOutEnabled"].map((field) => ({
+    field,
+    oldName: "transferEnabled",
+  }));
+
+  test.each([
+    [true, true, true],
+    [false, false, false],
+  ])("%s is taken for both where the answer has only that", (old, into, out) => {
+    const answer = parseCross(oldStyle({ transferEnabled: old }));
+    expect(answer).toMatchObject({ transferInEnabled: into, transferOutEnabled: out, problems: [] });
+    expect(answer.renamed).toEqual([inward, outward]);
+  });
+
+  test("is taken for the one that lacks", () => {
+    const answer = parseCross(oldStyle({ transferEnabled: false, transferInEnabled: true }));
+    expect(answer).toMatchObject({ transferInEnabled: true, transferOutEnabled: false, renamed: [outward] });
+  });
+
+  test("counts for nothing beside its successors, nor in the place of one that is malformed", () => {
+    const beside = parseCross({ ...CROSS_BODY, transferEnabled: false });
+    expect(beside).toMatchObject({ transferInEnabled: true, transferOutEnabled: true, problems: [] });
+    expect(beside).not.toHaveProperty("renamed");
+    const malformed = parseCross({ ...CROSS_BODY, transferEnabled: true, transferOutEnabled: null });
+    expect(malformed.transferOutEnabled).toBeUndefined();
+    expect(malformed.problems).toEqual(["transferOutEnabled is null, not true or false"]);
+  });
+
+  test("malformed, it is told only where it is needed", () => {
+    const needed = parseCross(oldStyle({ transferEnabled: "yes" }));
+    expect(needed).toMatchObject({ transferInEnabled: undefined, transferOutEnabled: undefined });
+    expect(needed.problems).toEqual(['transferEnabled is "yes", not true or false']);
+    expect(needed).not.toHaveProperty("renamed");
+    expect(parseCross({ ...CROSS_BODY, marginLevel: "", transferEnabled: "yes" }).problems).toHaveLength(1);
+  });
+});
+
+test.each(["collateralMarginLevel", "TotalCollateralValueInUSDT", "totalOpenOrderLossInUSDT"])(
+  "lets %s be absent without a problem, and says why it does not read",
+  (field) => {
+    expect(parseCross(altered(CROSS_BODY, field, "(delete)")).problems).toEqual([]);
+    expect(parseCross(altered(CROSS_BODY, field, 5)).problems).toEqual([`${field} is the number 5, not a decimal`]);
+  },
+);
 
 test.each(["collateralMarginLevel", "accountType", "created", "transferOutEnabled", "marginLevel"])(
   "lets %s be absent without a problem: older answers lack fields",

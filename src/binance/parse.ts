@@ -5,9 +5,19 @@ import { owes } from "../core/observe.ts";
 import type { AssetBalance, Bars, CrossAnswer, PairAnswer, PairLeg } from "../core/ports.ts";
 import { badResponse } from "./errors.ts";
 import { crossProblems, pairProblems, shapeError } from "./problems.ts";
-import { flag, isObject, type Raw, type RawBalance, type RawCross, type RawPair, shortText } from "./raw.ts";
+import {
+  flag,
+  isObject,
+  OLD_TRANSFER_FLAG,
+  type Raw,
+  type RawBalance,
+  type RawCross,
+  type RawPair,
+  shortText,
+} from "./raw.ts";
 
 const NO_PROBLEMS: readonly string[] = [];
+const NO_NAMES: readonly string[] = [];
 
 /** Throws bad_response when the answer as a whole is not of the documented shape. */
 export function parseCross(body: unknown): CrossAnswer {
@@ -15,6 +25,7 @@ export function parseCross(body: unknown): CrossAnswer {
   const { userAssets } = body;
   if (userAssets !== undefined && !Array.isArray(userAssets)) throw shapeError("userAssets", userAssets, "a list");
   const assets = userAssets === undefined ? undefined : balances(userAssets);
+  const renamed = oldStyleFlags(body);
   const fields = {
     marginLevel: parseDecimal(body.marginLevel),
     collateralMarginLevel: parseDecimal(body.collateralMarginLevel),
@@ -23,15 +34,25 @@ export function parseCross(body: unknown): CrossAnswer {
     totalNetAssetOfBtc: parseDecimal(body.totalNetAssetOfBtc),
     borrowEnabled: flag(body.borrowEnabled),
     tradeEnabled: flag(body.tradeEnabled),
-    transferInEnabled: flag(body.transferInEnabled),
-    transferOutEnabled: flag(body.transferOutEnabled),
+    transferInEnabled: flag(renamed.includes("transferInEnabled") ? body.transferEnabled : body.transferInEnabled),
+    transferOutEnabled: flag(renamed.includes("transferOutEnabled") ? body.transferEnabled : body.transferOutEnabled),
     accountType: shortText(body.accountType),
+    totalCollateralValueInUsdt: parseDecimal(body.TotalCollateralValueInUSDT),
+    totalOpenOrderLossInUsdt: parseDecimal(body.totalOpenOrderLossInUSDT),
     assets,
   };
   // An account with debt exists, whatever its `created` says.
   const opened = body.created !== false || assets?.some(owes) === true;
   const problems = isComplete(fields) && isFlagOrAbsent(body.created) ? NO_PROBLEMS : crossProblems(body);
-  return { source: "cross", opened, ...fields, problems };
+  if (renamed.length === 0) return { source: "cross", opened, ...fields, problems };
+  const oldNames = renamed.map((field) => ({ field, oldName: OLD_TRANSFER_FLAG }));
+  return { source: "cross", opened, ...fields, renamed: oldNames, problems };
+}
+
+/** Flags that the answer has only under the name that stood for both. */
+function oldStyleFlags(body: RawCross): readonly string[] {
+  if (typeof body[OLD_TRANSFER_FLAG] !== "boolean") return NO_NAMES;
+  return (["transferInEnabled", "transferOutEnabled"] as const).filter((name) => body[name] === undefined);
 }
 
 /** Throws bad_response when the list or the identity of a row cannot be read; anything less is a problem of that pair alone. */

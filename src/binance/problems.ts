@@ -8,6 +8,7 @@ import {
   CROSS_FLAGS,
   DEBTS,
   isObject,
+  OLD_TRANSFER_FLAG,
   PAIR_DECIMALS,
   PAIR_FLAGS,
   type RawBalance,
@@ -25,10 +26,15 @@ export function crossProblems(body: RawCross): readonly string[] {
   return [
     ...CROSS_DECIMALS.flatMap((name) => malformedDecimal(name, body[name])),
     ...CROSS_FLAGS.flatMap((name) => malformedFlag(name, body[name])),
+    // Only where it is read: beside its successors nobody asks what it says.
+    ...(isOldStyle(body) ? malformedFlag(OLD_TRANSFER_FLAG, body[OLD_TRANSFER_FLAG]) : []),
     ...malformedText("accountType", body.accountType),
     ...(rows?.flatMap((row, i) => balanceProblems(`userAssets[${i}]`, row)) ?? ["userAssets is missing"]),
   ];
 }
+
+const isOldStyle = ({ transferInEnabled, transferOutEnabled }: RawCross): boolean =>
+  transferInEnabled === undefined || transferOutEnabled === undefined;
 
 export function pairProblems(row: RawPair): readonly string[] {
   return [

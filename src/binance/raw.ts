@@ -11,6 +11,8 @@ export const CROSS_DECIMALS = [
   "totalAssetOfBtc",
   "totalLiabilityOfBtc",
   "totalNetAssetOfBtc",
+  "TotalCollateralValueInUSDT",
+  "totalOpenOrderLossInUSDT",
 ] as const;
 export const CROSS_FLAGS = [
   "created",
@@ -19,12 +21,18 @@ export const CROSS_FLAGS = [
   "transferInEnabled",
   "transferOutEnabled",
 ] as const;
+/** What said both until September 2024; older answers have only this. */
+export const OLD_TRANSFER_FLAG = "transferEnabled";
 export const PAIR_DECIMALS = ["marginLevel", "marginRatio", "indexPrice", "liquidatePrice", "liquidateRate"] as const;
 export const PAIR_FLAGS = ["isolatedCreated", "enabled", "tradeEnabled"] as const;
 
 export type RawBalance = Raw<"asset" | "totalAsset" | (typeof AMOUNTS)[number]>;
 export type RawCross = Raw<
-  "userAssets" | "accountType" | (typeof CROSS_DECIMALS)[number] | (typeof CROSS_FLAGS)[number]
+  | "userAssets"
+  | "accountType"
+  | typeof OLD_TRANSFER_FLAG
+  | (typeof CROSS_DECIMALS)[number]
+  | (typeof CROSS_FLAGS)[number]
 >;
 type PairText = "symbol" | "marginLevelStatus";
 type PairLegName = "baseAsset" | "quoteAsset";

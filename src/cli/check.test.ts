@@ -1,5 +1,7 @@
 // What `margind check` prints of a config: a wrong idea of it must show here.
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { loadConfig } from "../config/load.ts";
@@ -30,6 +32,35 @@ test("says of the example what it watches, when, and whom it tells", () => {
   expect(text).toContain("severity critical → desk-slack, oncall-mail, again every 5 min");
   expect(text).toContain("everything → desk-slack, again every 4 h");
   expect(text).toContain("Blind after 30 s");
+});
+
+test("says what is read beside the polls, and which rows of the history are told", () => {
+  const folder = mkdtempSync(join(tmpdir(), "margind-check-"));
+  const file = join(folder, "margind.yaml");
+  writeFileSync(
+    file,
+    `accounts:
+  main: { apiKey: k, apiSecret: s, stream: true, flows: false, transfers: { isolated: none, allow: [SPOT] } }
+notifiers: { term: { type: console } }
+rules:
+  level: { on: cross, field: marginLevel, below: { critical: 1.3 } }
+  big: { on: transfer, direction: out, asset: [USDT, USDC], amountAbove: 1000, allow: [FUNDING], severity: warning }
+  repaid: { on: flow, type: REPAY, severity: info }
+`,
+    { mode: 0o600 },
+  );
+  const text = describe(loadConfig(file, { env, notifierSchemas, nowMs: NOW_MS }), NOW_MS).join("\n");
+  rmSync(folder, { recursive: true });
+  for (const line of [
+    "  capital flow: not read",
+    '  transfers at "40 */5 * * * *": cross and no pair; places that need no alert: SPOT',
+    '  delistings at "50 7 * * * *"',
+    "  streams: yes, of the cross account",
+    "3 rules:",
+    "  big: every transfer out, of USDT or USDC, more than 1000, but not with FUNDING: warning, told once",
+    "  repaid: every flow REPAY: info, told once",
+  ])
+    expect(text).toContain(line);
 });
 
 test("shows no secret", () => {

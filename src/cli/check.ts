@@ -1,10 +1,10 @@
 // `margind check`: the configuration as margind understands it, so that a wrong idea shows before the night it matters.
 
-import type { AccountConfig, Config } from "../config/config.ts";
+import type { AccountConfig, Config, HistoryConfig } from "../config/config.ts";
 import { nextPolls } from "../config/cron.ts";
 import { clockSeconds, duration, zoneName } from "../core/format.ts";
 import { SEVERITIES } from "../core/ports.ts";
-import type { Route, RuleConfig, Threshold } from "../core/rules/types.ts";
+import type { EventRule, Route, RuleConfig, Threshold } from "../core/rules/types.ts";
 import { systemClock } from "../lib/clock.ts";
 import { type ConfigOption, readConfig } from "./context.ts";
 import { count } from "./text.ts";
@@ -22,8 +22,9 @@ export function describe(config: Config, nowMs: number): string[] {
     "",
     ...config.accounts.flatMap((account) => accountLines(account, config, nowMs)),
     "",
-    `${count(config.rules.length, "rule")}:`,
+    `${count(config.rules.length + config.eventRules.length, "rule")}:`,
     ...config.rules.flatMap(ruleLines),
+    ...config.eventRules.flatMap(eventRuleLines),
     "",
     "Routes, the first that matches decides:",
     ...routeLines(config),
@@ -50,12 +51,32 @@ function unwatched({ accounts, rules }: Config): string[] {
   );
 }
 
-function accountLines({ name, cross, isolated, poll }: AccountConfig, { timezone }: Config, nowMs: number): string[] {
+function accountLines(account: AccountConfig, { timezone }: Config, nowMs: number): string[] {
+  const { name, cross, isolated, poll } = account;
   const pairs = typeof isolated === "string" ? isolated : isolated.join(", ");
   const times = nextPolls(poll, nowMs, 3).map((atMs) => clockSeconds(atMs, { timezone, language: "en" }));
   return [
     `account ${name}: cross ${cross ? "yes" : "no"}, isolated ${pairs}`,
     `  polls at "${poll}", next ${times.join(", ")} ${zoneName(nowMs, timezone)}`,
+    ...besideLines(account),
+  ];
+}
+
+/** What is read beside the polls. */
+function besideLines({ cross, flows, transfers, delistings, stream }: AccountConfig): string[] {
+  const pairs = ({ isolated }: HistoryConfig) =>
+    typeof isolated === "string"
+      ? `${isolated} pairs that owe`.replace("none pairs that owe", "no pair")
+      : isolated.join(", ");
+  const whose = (config: HistoryConfig) => [...(cross ? ["cross"] : []), pairs(config)].join(" and ");
+  const allowed = transfers === undefined || transfers.allow.length === 0 ? "none" : transfers.allow.join(", ");
+  return [
+    flows === undefined ? "  capital flow: not read" : `  capital flow at "${flows.poll}": ${whose(flows)}`,
+    transfers === undefined
+      ? "  transfers: not read"
+      : `  transfers at "${transfers.poll}": ${whose(transfers)}; places that need no alert: ${allowed}`,
+    delistings === undefined ? "  delistings: not read" : `  delistings at "${delistings.poll}"`,
+    `  streams: ${stream ? (cross ? "yes, of the cross account" : "none, they are of the cross account only") : "no"}`,
   ];
 }
 
@@ -73,6 +94,28 @@ function ruleLines(rule: RuleConfig): string[] {
     clearAfterMs === 0 ? "clears at once" : `clears after ${duration(clearAfterMs, "en")}`,
   ];
   return [`  ${id}: ${which}, ${field}: ${rungs.join(", ")}`, `    ${times.filter((part) => part !== "").join(", ")}`];
+}
+
+function eventRuleLines({
+  id,
+  on,
+  types,
+  assets,
+  symbols,
+  direction,
+  amountAbove,
+  allow,
+  severity,
+}: EventRule): string[] {
+  const parts = [
+    direction ?? "",
+    types === "all" ? "" : types.join(" or "),
+    assets === "all" ? "" : `of ${assets.join(" or ")}`,
+    amountAbove === undefined ? "" : `more than ${amountAbove}`,
+    symbols === "all" ? "" : `on ${symbols.join(", ")}`,
+    allow.length === 0 ? "" : `but not with ${allow.join(" or ")}`,
+  ].filter((part) => part !== "");
+  return [`  ${id}: every ${on}${parts.length === 0 ? "" : ` ${parts.join(", ")}`}: ${severity}, told once`];
 }
 
 function thresholdText(threshold: Threshold | readonly (string | boolean)[]): string {

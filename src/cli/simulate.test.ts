@@ -66,6 +66,7 @@ async function parse(...args: readonly string[]): Promise<string> {
 test("its help has examples and names every option", async () => {
   const help = await parse("--help");
   expect(help).toContain("margind simulate --csv --start 2020-03-12T09:00Z --speed 600");
+  for (const deed of ["transfer", "repayLoan", "delist", "restrict", "rights"]) expect(help).toContain(deed);
   for (const option of ["port", "host", "csv", "speed", "start", "key", "secret", "seed", "book"]) {
     expect(help).toContain(`--${option} `);
   }

@@ -30,10 +30,16 @@ positions.json holds what the account holds, and what happens to it:
     "isolated": [{ "symbol": "ETHUSDT", "base": { "free": 10 }, "quote": { "borrowed": 1200 }, "tier": "5x" }],
     "actions": [
       { "at": "2020-03-12T12:00:00Z", "do": "deposit", "on": "ETHUSDT", "asset": "USDT", "amount": 300 },
-      { "at": "2020-03-12T13:00:00Z", "do": "rights", "set": { "transferOutEnabled": false } }
+      { "at": "2020-03-12T13:00:00Z", "do": "rights", "set": { "transferOutEnabled": false } },
+      { "at": "2020-03-12T14:00:00Z", "do": "transfer", "on": "cross", "asset": "BTC", "amount": 1, "to": "FUNDING" },
+      { "at": "2020-03-12T15:00:00Z", "do": "delist", "assets": ["ETH"], "symbols": ["ETHUSDT"], "when": "2020-03-19T15:00:00Z" },
+      { "at": "2020-03-12T16:00:00Z", "do": "restrict", "openLong": ["BNB"], "maxCollateral": ["ETH"] }
     ]
   }
-  tier: 3x, 5x or 10x. do: deposit, withdraw, borrow, repay, sell (with "into"), close, remove, enable, disable, rights.
+  tier: 3x, 5x or 10x. do: deposit, withdraw, borrow, repay, sell (with "into"), transfer (with "to": a wallet such as
+  SPOT or FUNDING, cross, or a pair), repayLoan (what a liquidation left), close, remove, enable, disable, rights; and
+  for everybody delist (announced at "at", done at "when") and restrict.
+  All of it goes into the histories (capital flow, transfers, forced liquidations) and out on the streams.
 A file of prices has the header open_time_ms,open,high,low,close. Prices of coins other than BTC are derived, not real.`;
 
 export function addSimulate(program: Command): void {

@@ -3,7 +3,9 @@ import { resolve } from "node:path";
 import { builtinRules } from "../core/rules/builtin.ts";
 import type { Route } from "../core/rules/types.ts";
 import type { AccountConfig, Config, ExchangeConfig } from "./config.ts";
+import { eventRule } from "./events.ts";
 import { ruleConfig } from "./ladder.ts";
+import { readingsOf } from "./readings.ts";
 import {
   type Account,
   type Exchange,
@@ -11,10 +13,12 @@ import {
   type File,
   type Http,
   type Route as RouteBlock,
+  type Rule,
   readListen,
   type Watchdog,
   watchdogDefaults,
 } from "./schema.ts";
+import { streamDefaults } from "./stream.ts";
 
 /** Everything but the notifiers, whose blocks their own schemas have read. */
 export function configOf(parsed: File, file: string, folder: string): Omit<Config, "notifiers" | "warnings"> {
@@ -26,26 +30,31 @@ export function configOf(parsed: File, file: string, folder: string): Omit<Confi
     language: parsed.language,
     exchange: exchangeOf(parsed.exchange ?? exchangeDefaults()),
     accounts: Object.entries(parsed.accounts).map(([name, account]) => accountOf(name, account, parsed)),
-    rules: rules ? Object.entries(rules).map(([id, rule]) => ruleConfig(id, rule)) : builtinRules,
-    eventRules: [],
+    rules: rules ? each(rules, ruleConfig) : builtinRules,
+    eventRules: each(rules ?? {}, eventRule),
     watchdog: watchdogOf(parsed.watchdog ?? watchdogDefaults()),
     routes: (parsed.routes ?? []).map(routeOf),
     http: http ? httpOf(http) : undefined,
   };
 }
 
-const STREAM = {
-  riskUrl: "wss://margin-stream.binance.com",
-  listenKeyPath: "/sapi/v1/margin/listen-key",
-  userUrl: "wss://ws-api.binance.com:443/ws-api/v3",
-  listenTokenPath: "/sapi/v1/userListenToken",
-} as const;
-
-function exchangeOf({ baseUrl, minSpacing, timeout, recvWindow, weightBudgetPct }: Exchange): ExchangeConfig {
-  return { baseUrl, minSpacingMs: minSpacing, timeoutMs: timeout, recvWindowMs: recvWindow, weightBudgetPct, stream: STREAM };
+/** The rules of one kind. */
+function each<T>(rules: NonNullable<File["rules"]>, read: (id: string, rule: Rule) => T | undefined): readonly T[] {
+  return Object.entries(rules).flatMap(([id, rule]) => read(id, rule) ?? []);
 }
 
-function accountOf(name: string, account: Account, { requireReadOnlyKey }: File): AccountConfig {
+function exchangeOf({ baseUrl, minSpacing, timeout, recvWindow, weightBudgetPct, stream }: Exchange): ExchangeConfig {
+  return {
+    baseUrl,
+    minSpacingMs: minSpacing,
+    timeoutMs: timeout,
+    recvWindowMs: recvWindow,
+    weightBudgetPct,
+    stream: stream ?? streamDefaults(),
+  };
+}
+
+function accountOf(name: string, account: Account, file: File): AccountConfig {
   const { apiKey, apiSecret, privateKey, poll, cross, isolated } = account;
   return {
     name,
@@ -54,11 +63,8 @@ function accountOf(name: string, account: Account, { requireReadOnlyKey }: File)
     poll,
     cross,
     isolated,
-    requireReadOnlyKey: account.requireReadOnlyKey ?? requireReadOnlyKey,
-    flows: undefined,
-    transfers: undefined,
-    delistings: undefined,
-    stream: false,
+    requireReadOnlyKey: account.requireReadOnlyKey ?? file.requireReadOnlyKey,
+    ...readingsOf(account, file),
   };
 }
 

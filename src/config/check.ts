@@ -5,24 +5,21 @@ import { builtinRules } from "../core/rules/builtin.ts";
 import { OWN_RULES } from "../core/rules/types.ts";
 import { durationText } from "../lib/duration.ts";
 import { isLoopback } from "../lib/loopback.ts";
+import { checkReadings, pairsSeen, warnUnread } from "./check-readings.ts";
 import { cronMistake, longestGapMs } from "./cron.ts";
+import { checkEventRule, isEventDraft, isEventSubject } from "./events.ts";
 import { checkRule } from "./ladder.ts";
 import { didYouMean } from "./nearest.ts";
-import type { Report } from "./report.ts";
+import type { Check, Report } from "./report.ts";
 import { type Draft, readListen, watchdogDefaults } from "./schema.ts";
-import { entryPath, isBlock, type Path, type Source } from "./source.ts";
+import { blocksAt, entryPath, isBlock, type Path, type Source } from "./source.ts";
 
-interface Check {
-  readonly draft: Draft;
-  readonly source: Source;
-  readonly report: Report;
-  readonly nowMs: number;
-}
 type AccountDraft = NonNullable<Draft["accounts"]>[string];
 type RouteDraft = NonNullable<Draft["routes"]>[number];
 
 export function checkTogether(check: Check): void {
   checkAccounts(check);
+  checkReadings(check);
   checkRules(check);
   checkStaleness(check);
   checkRoutes(check);
@@ -33,7 +30,7 @@ export function checkTogether(check: Check): void {
 
 function checkAccounts({ draft, source, report }: Check): void {
   const owners = new Map<string, string>();
-  for (const [name, account] of blocks(draft.accounts, "accounts", source)) {
+  for (const [name, account] of blocksAt(source, "accounts", draft.accounts)) {
     const path = ["accounts", name];
     checkCredential(account, path, source, report);
     checkPoll(account, [...path, "poll"], source, report);
@@ -42,15 +39,6 @@ function checkAccounts({ draft, source, report }: Check): void {
       report.add(path, "watches nothing, expected cross: true or isolated pairs", { part: "key" });
     }
   }
-}
-
-/** The entries that are blocks in the file; what salvage.ts put in the place of a bare word has been told. */
-function blocks<T>(
-  draft: Readonly<Record<string, T>> | null | undefined,
-  at: string,
-  source: Source,
-): readonly [string, T][] {
-  return Object.entries(draft ?? {}).filter(([name]) => isBlock(source.valueAt([at, name])));
 }
 
 /** Requests are paced by key: two accounts with one key would come too fast. */
@@ -84,7 +72,7 @@ function checkStaleness({ draft, source, report, nowMs }: Check): void {
   const stalePath = ["watchdog", "staleAfter"];
   if (report.isWrong(stalePath)) return;
   const staleAfterMs = draft.watchdog?.staleAfter ?? watchdogDefaults().staleAfter;
-  for (const [name, { poll }] of blocks(draft.accounts, "accounts", source)) {
+  for (const [name, { poll }] of blocksAt(source, "accounts", draft.accounts)) {
     const pollPath = ["accounts", name, "poll"];
     if (poll === undefined || report.isWrong(pollPath)) continue;
     const gapMs = longestGapMs(poll, nowMs);
@@ -99,25 +87,44 @@ function checkStaleness({ draft, source, report, nowMs }: Check): void {
 
 function checkRules(check: Check): void {
   const { draft, source, report } = check;
-  for (const [id, rule] of blocks(draft.rules, "rules", source)) {
+  const rules = blocksAt(source, "rules", draft.rules);
+  for (const [id, rule] of rules) {
     const path = ["rules", id];
     if (OWN_RULES.some((own) => own === id)) {
-      report.add(path, `margind uses this name itself, expected another than ${OWN_RULES.join(", ")}`, { part: "key" });
+      report.add(path, "margind uses this name itself, expected another", { part: "key" });
     }
-    checkRule(rule, path, source, report);
-    if (Array.isArray(rule.symbols)) warnUnwatched(check, rule.symbols, [...path, "symbols"]);
+    if (isEventDraft(rule, path, source)) checkEventRule(rule, path, source, report);
+    else checkRule(rule, path, source, report);
+    if (isEventSubject(rule.on)) warnUnread(check, rule.on, [...path, "on"]);
+    const on = isEventSubject(rule.on) ? rule.on : "isolated";
+    if (Array.isArray(rule.symbols)) warnUnwatched(check, rule.symbols, [...path, "symbols"], [on]);
+  }
+  if (rules.length > 0 && rules.every(([id, rule]) => isEventDraft(rule, ["rules", id], source))) {
+    report.warn(["rules"], ONLY_EVENTS, { part: "key" });
   }
 }
 
+const ONLY_EVENTS =
+  "no rule watches a margin level, and this block replaces the built-in set: nothing is told before a liquidation. " +
+  "Copy the rules of config.example.yaml beside yours";
+
+type PairSubject = "isolated" | "flow" | "transfer";
+
 /** Undefined when an account watches all pairs, or when it is not known. */
-function watchedSymbols({ accounts = {} }: Draft): ReadonlySet<string> | undefined {
-  const lists = Object.values(accounts).map(({ isolated }) => isolated);
+function watchedSymbols(draft: Draft, subjects: readonly PairSubject[]): ReadonlySet<string> | undefined {
+  const accounts = Object.values(draft.accounts ?? {});
+  const lists = accounts.flatMap((account) => subjects.map((on) => pairsSeen(account, draft, on)));
   if (lists.some((list) => list === undefined || list === "all")) return undefined;
   return new Set(lists.flatMap((list) => (Array.isArray(list) ? list : [])));
 }
 
-function warnUnwatched({ draft, source, report }: Check, symbols: readonly string[], path: Path): void {
-  const watched = watchedSymbols(draft);
+function warnUnwatched(
+  { draft, source, report }: Check,
+  symbols: readonly string[],
+  path: Path,
+  subjects: readonly PairSubject[],
+): void {
+  const watched = watchedSymbols(draft, subjects);
   if (watched === undefined) return;
   for (const [index, symbol] of symbols.entries()) {
     const symbolPath = entryPath(source, path, index);
@@ -141,7 +148,7 @@ function checkRoutes(check: Check): void {
     checkNames(check, route.notify, [...path, "notify"], "notifier", names.notifier);
     checkNames(check, route.match?.account, [...path, "match", "account"], "account", names.account);
     checkNames(check, route.match?.rule, [...path, "match", "rule"], "rule", names.rule);
-    warnUnwatched(check, route.match?.symbol ?? [], [...path, "match", "symbol"]);
+    warnUnwatched(check, route.match?.symbol ?? [], [...path, "match", "symbol"], ["isolated", "flow", "transfer"]);
   }
   const last = routes.findIndex((route, index) => takesAll(route, ["routes", index], report));
   if (last >= 0 && last < routes.length - 1) {

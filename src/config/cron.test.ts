@@ -1,6 +1,6 @@
 import cron from "node-cron";
 import { afterEach, expect, test, vi } from "vitest";
-import { cronMistake, longestGapMs, nextPolls } from "./cron.ts";
+import { cronMistake, longestGapMs, nextPolls, shortestGapMs } from "./cron.ts";
 
 const SATURDAY = Date.UTC(2026, 10, 21, 12, 0, 3);
 const MIN = 60_000;
@@ -37,6 +37,7 @@ test("the next poll lies after the moment asked about, never at it", () => {
 test("leaves no task behind", () => {
   nextPolls("0 0 9 * * 1", SATURDAY, 3);
   longestGapMs("0 0 9 * * 1", SATURDAY);
+  shortestGapMs("0 0 9 * * 1", SATURDAY);
   expect(cron.getTasks().size).toBe(0);
 });
 
@@ -72,6 +73,19 @@ test.each([
   { expression: "", mistake: `not a cron expression, ${EXPECTED}` },
 ])("about $expression it says $mistake", ({ expression, mistake }) => {
   expect(cronMistake(expression, { show: true })).toBe(mistake);
+});
+
+test.each([
+  { expression: "* * * * * *", gapMs: 1_000 },
+  { expression: "*/7 * * * * *", gapMs: 4_000 },
+  { expression: "0,58 * * * * *", gapMs: 2_000 },
+  { expression: "0,50 0,30,31 * * * *", gapMs: 10_000 },
+  { expression: "20 */5 * * * *", gapMs: 5 * MIN },
+  { expression: "50 7 * * * *", gapMs: HOUR },
+  { expression: "0 0 9 * * 1,2", gapMs: DAY },
+  { expression: "0 0 0 29 2 *", gapMs: Number.POSITIVE_INFINITY },
+])("the shortest gap of $expression is $gapMs", ({ expression, gapMs }) => {
+  expect(shortestGapMs(expression, SATURDAY)).toBe(gapMs);
 });
 
 test("keeps the expression to itself when it must not be shown", () => {

@@ -46,6 +46,16 @@ function* runsAfter(expression: string, fromMs: number): Generator<number> {
   }
 }
 
+/** More than an hour of any timetable that has two polls a minute. */
+const NEAR_POLLS = 180;
+
+/** The shortest wait between two of the next polls after `fromMs`; infinite when there are not two. */
+export function shortestGapMs(expression: string, fromMs: number): number {
+  const times = nextPolls(expression, fromMs, NEAR_POLLS);
+  const gaps = times.slice(1).map((atMs, index) => atMs - (times[index] ?? atMs));
+  return Math.min(...gaps);
+}
+
 /** The longest wait between two polls that the expression can bring, looking four years ahead of `fromMs`. */
 export function longestGapMs(expression: string, fromMs: number): number {
   const timetable = readTimetable(expression);

@@ -85,11 +85,16 @@ export function tell(issue: z.core.$ZodIssue, root: z.core.$ZodType): readonly T
   const path = issue.path.filter((key) => typeof key !== "symbol");
   if (issue.code === "unrecognized_keys")
     return issue.keys.map((key) => unknownKey([...path, key], keysAt(root, path)));
-  if (issue.code === "invalid_union") {
-    const inner = issue.errors.find((errors) => errors.every((error) => error.path.length > 0)) ?? [];
-    if (inner.length > 0) return inner.flatMap((error) => tell({ ...error, path: [...path, ...error.path] }, root));
-  }
+  const inner = insideUnion(issue);
+  if (inner.length > 0) return inner.flatMap((error) => tell({ ...error, path: [...path, ...error.path] }, root));
   return [{ path, text: issue.message, part: issue.code === "invalid_key" ? "key" : "value" }];
+}
+
+/** What is wrong with the form that was meant, where one of a union has the right type; paths begin at the union. */
+export function insideUnion(issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] {
+  if (issue.code !== "invalid_union") return [];
+  const isInside = ({ code, path }: z.core.$ZodIssue) => path.length > 0 || code === "unrecognized_keys";
+  return issue.errors.find((errors) => errors.every(isInside)) ?? [];
 }
 
 function unknownKey(path: Path, known: readonly string[]): Told {
@@ -132,6 +137,7 @@ function unwrap(schema: z.core.$ZodType): readonly z.core.$ZodType[] {
 
 function inside(schema: z.core.$ZodType): readonly z.core.$ZodType[] {
   if (schema instanceof z.ZodOptional || schema instanceof z.ZodNullable) return [schema.unwrap()];
+  if (schema instanceof z.ZodExactOptional) return [schema.unwrap()];
   if (schema instanceof z.ZodPrefault || schema instanceof z.ZodDefault) return [schema.unwrap()];
   if (schema instanceof z.ZodUnion) return schema.options;
   return schema instanceof z.ZodPipe ? [schema.in, schema.out] : [];

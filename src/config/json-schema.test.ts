@@ -56,7 +56,7 @@ test("lets a reference stand for durations, numbers, flags, words and lists, and
   });
   expect(found.get("cross")).toMatchObject({ default: true, anyOf: [{ type: "boolean" }, reference] });
   expect(found.get("language")).toMatchObject({ anyOf: [{ enum: ["en", "zh-CN"] }, reference] });
-  expect(found.get("on")).toMatchObject({ anyOf: [{ enum: ["cross", "isolated"] }, reference] });
+  expect(found.get("on")).toMatchObject({ anyOf: [{ enum: ["cross", "isolated", "flow", "transfer"] }, reference] });
   expect(found.get("burst")).toMatchObject({ default: 3, anyOf: [{ type: "number", minimum: 1 }, reference] });
   expect(found.get("token")).toMatchObject({ type: "string", secret: true });
 });
@@ -71,4 +71,22 @@ test("knows a notifier by its type", () => {
       ],
     },
   });
+});
+
+test("a rule has a field, or it is one on rows of the history and has a severity", () => {
+  const rules = new Map(properties(schema)).get(".rules");
+  expect(JSON.stringify(rules)).toContain('"oneOf":[{"required":["field"]},{"required":["severity"]}]');
+});
+
+test.each([
+  { key: "flows", inside: ["poll", "isolated"] },
+  { key: "transfers", inside: ["poll", "isolated", "allow"] },
+  { key: "delistings", inside: ["poll"] },
+])("$key may be a block or a flag, under an account and at the top", ({ key, inside }) => {
+  const found = properties(schema).filter(([path]) => path.endsWith(`.${key}`));
+  expect(found.map(([path]) => path)).toEqual([`.${key}`, `/accounts/additionalProperties.${key}`]);
+  for (const [path, value] of found) {
+    expect(JSON.stringify(value)).toContain('{"type":"boolean"}');
+    expect(properties(value, path).map(([each]) => each.replace(/^.*\./, ""))).toEqual(inside);
+  }
 });

@@ -1,20 +1,31 @@
 // What one rule must be in itself, beyond its shape: a field that its subject has, one ladder, rungs in order, values of the
 // field's kind. Runs on drafts, so every part may be missing; what is missing has been told already.
 import { type BarName, SEVERITIES, type Severity } from "../core/ports.ts";
-import { type FieldInfo, type FieldName, fieldInfo, isFieldName, LEVEL_STATUSES } from "../core/rules/fields.ts";
+import {
+  FIELDS,
+  type FieldInfo,
+  type FieldName,
+  fieldInfo,
+  isFieldName,
+  LEVEL_STATUSES,
+} from "../core/rules/fields.ts";
 import type { Flag, Ladder, RuleConfig, RuleSubject, Threshold } from "../core/rules/types.ts";
+import { checkNoEventKeys, RULE_SUBJECTS, type RuleDraft } from "./events.ts";
 import { didYouMean } from "./nearest.ts";
 import type { Report } from "./report.ts";
-import type { Draft, Rule } from "./schema.ts";
+import type { Rule } from "./schema.ts";
 import { entryPath, type Path, type Source } from "./source.ts";
 
-export type RuleDraft = NonNullable<Draft["rules"]>[string];
 type Rungs<T> = Readonly<Partial<Record<Severity, T | undefined>>>;
 
 const LADDERS = ["below", "above", "is"] as const;
 
 export function checkRule(rule: RuleDraft, path: Path, source: Source, report: Report): void {
   const check: RuleCheck = { rule, path, source, report };
+  if (rule.on !== undefined) checkNoEventKeys(path, source, report);
+  if (!source.has([...path, "field"])) {
+    report.add([...path, "field"], `missing, expected one of ${Object.keys(FIELDS).join(", ")}`);
+  }
   checkLadderCount(check);
   checkSymbols(check);
   for (const kind of ["below", "above"] as const) {
@@ -23,10 +34,12 @@ export function checkRule(rule: RuleDraft, path: Path, source: Source, report: R
   }
   checkRungCount(check, "is");
   const { field, on } = rule;
-  if (field === undefined || !isFieldName(field) || on === undefined) return;
+  if (field === undefined || !isFieldName(field) || !isRuleSubject(on)) return;
   if (fieldInfo(field).on.includes(on)) checkAgainstField(check, field, on);
   else report.add([...path, "field"], notOnSubject(field, on));
 }
+
+const isRuleSubject = (on: unknown): on is RuleSubject => RULE_SUBJECTS.some((each) => each === on);
 
 interface RuleCheck {
   readonly rule: RuleDraft;
@@ -183,20 +196,24 @@ function asFlag(flag: Flag, type: FieldInfo["type"]): Flag {
 
 // ---------------------------------------------------------------- the rule as the program uses it
 
-export function ruleConfig(id: string, rule: Rule): RuleConfig {
+/** Undefined for a rule on rows of the history. */
+export function ruleConfig(id: string, rule: Rule): RuleConfig | undefined {
+  const { on, field } = rule;
+  if (!isRuleSubject(on)) return undefined;
+  if (field === undefined) throw new TypeError("a rule without a field has passed the checks");
   return {
     id,
-    on: rule.on,
-    field: rule.field,
+    on,
+    field,
     symbols: rule.symbols ?? "all",
-    ladder: ladderOf(rule),
+    ladder: ladderOf(rule, field),
     hysteresisPct: rule.hysteresisPct,
     forMs: rule.for,
     clearAfterMs: rule.clearAfter,
   };
 }
 
-function ladderOf({ field, below, above, is }: Rule): Ladder {
+function ladderOf({ below, above, is }: Rule, field: string): Ladder {
   if (below !== undefined) return { kind: "below", rungs: mapRungs(below, (threshold) => threshold) };
   if (above !== undefined) return { kind: "above", rungs: mapRungs(above, (threshold) => threshold) };
   const type = isFieldName(field) ? fieldInfo(field).type : "text";

@@ -8,7 +8,7 @@ import { tempFolder } from "../../test/support/folder.ts";
 import { builtinRules } from "../core/rules/builtin.ts";
 import { Secret } from "../lib/secret.ts";
 import { duration, httpUrl, number, secretText } from "../lib/zod.ts";
-import type { Config } from "./config.ts";
+import type { AccountConfig, Config } from "./config.ts";
 import { ConfigError, loadConfig, staleAfterOf, stateDirOf } from "./load.ts";
 
 const EXAMPLE = resolve(import.meta.dirname, "../../config.example.yaml");
@@ -73,7 +73,14 @@ test("reads the example as it says it is", () => {
       timeoutMs: 10_000,
       recvWindowMs: 5_000,
       weightBudgetPct: 50,
+      stream: {
+        riskUrl: "wss://margin-stream.binance.com",
+        listenKeyPath: "/sapi/v1/margin/listen-key",
+        userUrl: "wss://ws-api.binance.com:443/ws-api/v3",
+        listenTokenPath: "/sapi/v1/userListenToken",
+      },
     },
+    eventRules: [],
     routes: [
       { match: { severity: ["critical"] }, notify: ["desk-slack", "oncall-mail"], repeatEveryMs: 300_000 },
       { match: {}, notify: ["desk-slack"], repeatEveryMs: 14_400_000 },
@@ -82,7 +89,16 @@ test("reads the example as it says it is", () => {
     warnings: [],
   });
   expect(accounts).toHaveLength(1);
-  expect(accounts[0]).toMatchObject({ name: "main", poll: "*/5 * * * * *", cross: true, isolated: "all" });
+  expect(accounts[0]).toMatchObject({
+    name: "main",
+    poll: "*/5 * * * * *",
+    cross: true,
+    isolated: "all",
+    flows: { poll: "20 */5 * * * *", isolated: "all" },
+    transfers: { poll: "40 */5 * * * *", isolated: "all", allow: [] },
+    delistings: { poll: "50 7 * * * *" },
+    stream: false,
+  });
   expect(revealed(accounts[0]?.apiKey)).toBe("key-1");
   expect(accounts[0]?.credential.kind).toBe("hmac");
   expect(revealed(accounts[0]?.credential.secret)).toBe("secret-1");
@@ -115,10 +131,12 @@ test("everything but accounts and notifiers has the default that the example sho
     language: example.language,
     exchange: example.exchange,
     rules: example.rules,
+    eventRules: [],
     warnings: [],
   });
   expect(stateDir).toBe(join(folder, "state"));
-  expect(accounts[0]).toMatchObject({ poll: "*/5 * * * * *", cross: true, isolated: "all" });
+  const withoutKeys = ({ apiKey, credential, ...rest }: AccountConfig) => rest;
+  expect(accounts.map(withoutKeys)).toEqual(example.accounts.map(withoutKeys));
   expect(watchdog).toEqual({ staleAfterMs: 30_000, heartbeat: undefined });
   expect(routes).toEqual([]);
   expect(http).toBeUndefined();

@@ -7,8 +7,11 @@ import { afterAll, expect, test } from "vitest";
 import { stringify } from "yaml";
 import { z } from "zod";
 import { tempFolder } from "../../test/support/folder.ts";
+import { FIELDS } from "../core/rules/fields.ts";
+import { OWN_RULES } from "../core/rules/types.ts";
 import { httpUrl, secretText } from "../lib/zod.ts";
 import { ConfigError, loadConfig } from "./load.ts";
+import { READINGS } from "./readings.ts";
 
 const temp = tempFolder();
 afterAll(() => temp[Symbol.dispose]());
@@ -67,10 +70,22 @@ const CRON = 'expected five or six fields such as "*/5 * * * * *" (second minute
 const REFERENCE = `expected \${NAME} or \${file:/path}; write $\${ where the text itself holds \${`;
 const STATUSES = "expected one of EXCESSIVE, NORMAL, MARGIN_CALL, PRE_LIQUIDATION, FORCE_LIQUIDATION";
 const BLOCKS =
-  "stateDir, timezone, language, exchange, requireReadOnlyKey, accounts, rules, watchdog, notifiers, routes, http";
+  "stateDir, timezone, language, exchange, requireReadOnlyKey, flows, transfers, delistings, stream, accounts, rules, watchdog, notifiers, routes, http";
 const PEM = "expected a PEM private key (-----BEGIN PRIVATE KEY-----, PKCS#8), Ed25519 or RSA, without passphrase";
-const RULES =
-  "cross-margin-level, cross-transfer-out, isolated-status, isolated-liquidation-distance, blind, config, position-gone, undelivered";
+const OWN = OWN_RULES.join(", ");
+const RULES = `cross-margin-level, cross-transfer-out, isolated-status, isolated-liquidation-distance, ${OWN}`;
+
+const ENDS =
+  "SPOT, FUTURES, FIAT, DELIVERY, MINING, ISOLATED_MARGIN, FUNDING, MOTHER_SPOT, OPTION, SUB_SPOT, SUB_MARGIN, CROSS_MARGIN";
+const LISTEN_PATH =
+  "expected a path such as /sapi/v1/margin/listen-key: it begins with / and ends in listen-key or userListenToken";
+const NO_LEVEL = "belongs to rules on: cross or isolated; a row of the history is told once and never resolves";
+const NO_ROW = "belongs to rules on: flow or transfer, which are about rows of the history";
+const FLOWS =
+  "expected one of TRANSFER, BORROW, REPAY, BUY_INCOME, BUY_EXPENSE, SELL_INCOME, SELL_EXPENSE, TRADING_COMMISSION, BUY_LIQUIDATION, " +
+  "SELL_LIQUIDATION, REPAY_LIQUIDATION, OTHER_LIQUIDATION, LIQUIDATION_FEE, SMALL_BALANCE_CONVERT, COMMISSION_RETURN, SMALL_CONVERT, " +
+  "or the end of some such as *_LIQUIDATION";
+const FIELD_NAMES = Object.keys(FIELDS).join(", ");
 
 // ---------------------------------------------------------------- the words, exactly
 
@@ -164,7 +179,7 @@ const syntax: readonly Case[] = [
       NOTIFIERS,
     lines: [
       `3:1: base: unknown key, expected one of ${BLOCKS}`,
-      "5:11: accounts.main.<<: unknown key, expected one of apiKey, apiSecret, privateKey, poll, cross, isolated, requireReadOnlyKey",
+      "5:11: accounts.main.<<: unknown key, expected one of apiKey, apiSecret, privateKey, poll, cross, isolated, requireReadOnlyKey, flows, transfers, delistings, stream",
       "5:51: accounts.main.cross: expected true or false",
     ],
   },
@@ -235,7 +250,7 @@ const shapes: readonly Case[] = [
       `8:12: exchange.timeout: ${DURATION}`,
       `9:15: exchange.recvWindow: ${DURATION}`,
       "10:20: exchange.weightBudgetPct: expected a number from 1 to 100",
-      "11:3: exchange.retries: unknown key, expected one of baseUrl, minSpacing, timeout, recvWindow, weightBudgetPct",
+      "11:3: exchange.retries: unknown key, expected one of baseUrl, minSpacing, timeout, recvWindow, weightBudgetPct, stream",
     ],
   },
   {
@@ -323,6 +338,165 @@ ${NOTIFIERS}`,
   },
 ];
 
+const readings: readonly Case[] = [
+  {
+    name: "what is read beside the polls, under an account and at the top",
+    yaml: `accounts:
+  a:
+    apiKey: k1
+    apiSecret: s1
+    flows: { pol: x, poll: "0 61 * * * *", isolated: BTCUSDT }
+    transfers: { poll: 5, isolated: [btc], allow: [SPOT, FUNDNG, spot, HOME] }
+    delistings: { poll: "* *", isolated: all }
+    stream: 1
+  b: { apiKey: k2, apiSecret: s2, flows: off, transfers: 5, delistings: [x] }
+${NOTIFIERS}flows: { poll: "0 0 32 * * *" }
+transfers: { allow: SPOT }
+delistings: { poll: "" }
+stream: always
+`,
+    lines: [
+      "5:14: accounts.a.flows.pol: unknown key. Did you mean poll?",
+      `5:28: accounts.a.flows.poll: the minute 61 is impossible, ${CRON}`,
+      "5:54: accounts.a.flows.isolated: expected all, none or a list of symbols such as [BTCUSDT, ETHUSDT]",
+      "6:24: accounts.a.transfers.poll: expected text, not a number: put it in quotes",
+      `6:38: accounts.a.transfers.isolated[0]: ${SYMBOL}`,
+      "6:58: accounts.a.transfers.allow[1]: unknown word. Did you mean FUNDING?",
+      "6:66: accounts.a.transfers.allow[2]: unknown word. Did you mean SPOT?",
+      `6:72: accounts.a.transfers.allow[3]: expected one of ${ENDS}`,
+      `7:25: accounts.a.delistings.poll: not a cron expression, ${CRON}`,
+      "7:32: accounts.a.delistings.isolated: unknown key, expected one of poll",
+      "8:13: accounts.a.stream: expected true or false",
+      "9:42: accounts.b.flows: expected false, or a block of keys such as { poll: … }",
+      "9:58: accounts.b.transfers: expected false, or a block of keys such as { poll: … }",
+      "9:73: accounts.b.delistings: expected false, or a block of keys such as { poll: … }",
+      `12:16: flows.poll: the hour 32 is impossible, ${CRON}`,
+      "13:21: transfers.allow: expected a list, not text",
+      `14:21: delistings.poll: not a cron expression, ${CRON}`,
+      "15:9: stream: expected true or false",
+    ],
+  },
+  {
+    name: "streams in the clear, or to other paths than those of listen keys",
+    yaml: `${BASE}exchange:
+  stream:
+    riskUrl: ws://margin-stream.binance.com
+    listenKeyPath: /api/v3/order
+    userUrl: https://ws-api.binance.com
+    listenTokenPath: sapi/v1/userListenToken
+    token: x
+`,
+    lines: [
+      "7:14: exchange.stream.riskUrl: plain ws would show the listen keys to the network: expected wss (ws only to this machine, such as 127.0.0.1)",
+      `8:20: exchange.stream.listenKeyPath: ${LISTEN_PATH}`,
+      "9:14: exchange.stream.userUrl: expected an address such as wss://stream.example.com",
+      `10:22: exchange.stream.listenTokenPath: ${LISTEN_PATH}`,
+      "11:5: exchange.stream.token: unknown key, expected one of riskUrl, listenKeyPath, userUrl, listenTokenPath",
+    ],
+  },
+  {
+    name: "streams with more than an address",
+    yaml: `${BASE}exchange: { stream: { riskUrl: "wss://u:p@h", userUrl: "wss://h/?listenKey=x", listenKeyPath: /x/../listen-key, listenTokenPath: "/listen-key?x=/listen-key" } }`,
+    lines: [
+      "5:32: exchange.stream.riskUrl: must not hold a user or password",
+      "5:56: exchange.stream.userUrl: must not have a query or fragment (? or #)",
+      `5:95: exchange.stream.listenKeyPath: ${LISTEN_PATH}`,
+      `5:130: exchange.stream.listenTokenPath: ${LISTEN_PATH}`,
+    ],
+  },
+];
+
+const events: readonly Case[] = [
+  {
+    name: "rules on rows with keys of rules on levels",
+    yaml: `${BASE}rules:
+  a: { on: flow, severity: info, field: marginLevel, below: { info: 1 }, hysteresisPct: 2, for: 0s, clearAfter: 0s }
+  b: { on: transfer, severity: info, above: { info: 1 }, is: { info: true } }
+`,
+    lines: [
+      `6:34: rules.a.field: ${NO_LEVEL}`,
+      `6:54: rules.a.below: ${NO_LEVEL}`,
+      `6:74: rules.a.hysteresisPct: ${NO_LEVEL}`,
+      `6:92: rules.a.for: ${NO_LEVEL}`,
+      `6:101: rules.a.clearAfter: ${NO_LEVEL}`,
+      `7:38: rules.b.above: ${NO_LEVEL}`,
+      `7:58: rules.b.is: ${NO_LEVEL}`,
+    ],
+  },
+  {
+    name: "rules on levels with keys of rules on rows",
+    yaml: `${BASE}rules:
+  a: { on: cross, field: marginLevel, below: { info: 1 }, type: BORROW, asset: BTC, direction: in, severity: info }
+  b: { on: isolated, field: enabled, is: { info: false }, amountAbove: 1, allow: [SPOT] }
+`,
+    lines: [
+      `6:59: rules.a.type: ${NO_ROW}`,
+      `6:73: rules.a.asset: ${NO_ROW}`,
+      `6:85: rules.a.direction: ${NO_ROW}`,
+      "6:100: rules.a.severity: belongs to rules on: flow or transfer; here the rungs of below, above or is say how bad it is",
+      `7:59: rules.b.amountAbove: ${NO_ROW}`,
+      `7:75: rules.b.allow: ${NO_ROW}`,
+    ],
+  },
+  {
+    name: "values of rules on rows",
+    yaml: `${BASE}rules:
+  a: { on: flow, type: BOROW, asset: usdt, symbols: btc, direction: both, amountAbove: -1 }
+  b: { on: flow, type: ["*_LIQUIDATON", "*_FEES", "*", ROLL_OUT, borrow], severity: bad, allow: [SPOT] }
+  c: { on: transfer, type: [ROLL_OT, "*_OUT", BORROW], allow: [SPO], severity: critical }
+  d: { on: transfer, type: [], asset: [], severity: [info] }
+  blind: { on: flow, severity: info }
+`,
+    lines: [
+      "6:3: rules.a.severity: missing, expected one of info, warning, critical",
+      "6:24: rules.a.type: unknown type. Did you mean BORROW?",
+      "6:38: rules.a.asset: expected an asset such as USDT: 1 to 30 capital letters and digits; leave the key out for every asset",
+      "6:53: rules.a.symbols: expected all or a list of symbols such as [BTCUSDT, ETHUSDT]",
+      "6:69: rules.a.direction: expected one of in, out",
+      "6:88: rules.a.amountAbove: must be at least 0",
+      "7:25: rules.b.type[0]: unknown type. Did you mean *_LIQUIDATION?",
+      `7:41: rules.b.type[1]: ${FLOWS}`,
+      `7:51: rules.b.type[2]: ${FLOWS}`,
+      `7:56: rules.b.type[3]: ${FLOWS}`,
+      "7:66: rules.b.type[4]: unknown type. Did you mean BORROW?",
+      "7:85: rules.b.severity: expected one of info, warning, critical",
+      "7:90: rules.b.allow: only transfers have another end, and this rule is on: flow",
+      "8:29: rules.c.type[0]: unknown type. Did you mean ROLL_OUT?",
+      "8:38: rules.c.type[1]: expected one of ROLL_IN, ROLL_OUT",
+      "8:47: rules.c.type[2]: expected one of ROLL_IN, ROLL_OUT",
+      "8:64: rules.c.allow[0]: unknown word. Did you mean SPOT?",
+      "9:28: rules.d.type: the list is empty",
+      "9:39: rules.d.asset: the list is empty",
+      "9:53: rules.d.severity: expected one of info, warning, critical",
+      "10:3: rules.blind: margind uses this name itself, expected another",
+    ],
+  },
+  {
+    name: "rules without a subject, by what else they say",
+    yaml: `${BASE}rules:
+  a: { severity: info, type: NOPE }
+  b: { on: flows, type: BORROW }
+  c: { on: cross, below: { info: 1 } }
+  d: { on: cros }
+`,
+    lines: [
+      "6:3: rules.a.on: missing, expected one of cross, isolated, flow, transfer",
+      "7:3: rules.b.severity: missing, expected one of info, warning, critical",
+      "7:12: rules.b.on: expected one of cross, isolated, flow, transfer. Did you mean flow?",
+      `8:3: rules.c.field: missing, expected one of ${FIELD_NAMES}`,
+      `9:3: rules.d.field: missing, expected one of ${FIELD_NAMES}`,
+      "9:3: rules.d: needs one of below, above or is",
+      "9:12: rules.d.on: expected one of cross, isolated, flow, transfer. Did you mean cross?",
+    ],
+  },
+  {
+    name: "types from the environment, without showing them",
+    env: { TYPE: "BOROW" },
+    yaml: `${BASE}rules:\n  a: { on: flow, type: "\${TYPE}", severity: info }\n`,
+    lines: [`6:24: rules.a.type: ${FLOWS}`],
+  },
+];
+
 const rules: readonly Case[] = [
   {
     name: "fields",
@@ -335,12 +509,12 @@ const rules: readonly Case[] = [
   e: 5
 `,
     lines: [
-      "6:3: rules.blind: margind uses this name itself, expected another than blind, config, position-gone, undelivered",
+      "6:3: rules.blind: margind uses this name itself, expected another",
       "6:30: rules.blind.field: unknown word. Did you mean marginLevel?",
       "7:26: rules.a.field: the cross account has no liquidatePrice; isolated pairs have. Did you mean on: isolated?",
       "8:40: rules.b.below: tradeEnabled is true or false: expected is, not below",
       "9:39: rules.c.is: marginLevel is a number: expected below or above, not is",
-      "10:12: rules.d.on: expected one of cross, isolated. Did you mean cross?",
+      "10:12: rules.d.on: expected one of cross, isolated, flow, transfer. Did you mean cross?",
       "10:25: rules.d.field: expected one of marginLevel, collateralMarginLevel, marginLevelStatus, liquidationDistancePct, transferOutEnabled, transferInEnabled, borrowEnabled, tradeEnabled, enabled, accountType, totalAssetOfBtc, totalLiabilityOfBtc, totalNetAssetOfBtc, indexPrice, liquidatePrice",
       "10:34: rules.d.below: has no rung, expected at least one of info, warning, critical",
       "11:6: rules.e: expected a block of keys, not a number",
@@ -474,7 +648,7 @@ routes:
       "4:3: notifiers.desk.token: missing, expected text",
       "4:3: notifiers.desk.channel: missing, expected text",
       `6:57: rules.mine.below.info: ${THRESHOLD}`,
-      "10:20: routes[1].match.rule: no rule has the name cross-margin-level, expected one of mine, blind, config, position-gone, undelivered",
+      `10:20: routes[1].match.rule: no rule has the name cross-margin-level, expected one of mine, ${OWN}`,
     ],
   },
 ];
@@ -539,7 +713,7 @@ routes:
   },
 ];
 
-test.each([...syntax, ...shapes, ...accounts, ...rules, ...channels, ...references])(
+test.each([...syntax, ...shapes, ...accounts, ...readings, ...rules, ...events, ...channels, ...references])(
   "O1: refuses $name",
   ({ yaml, env, lines }) => {
     expect(linesOf(refusal(yaml, env))).toEqual(lines);
@@ -573,7 +747,10 @@ test("O5: no value of a secret or of the environment shows in a refusal", () => 
 stateDir: ["\${C0}"]
 timezone: \${C1}
 language: \${C2}
-exchange: { baseUrl: "http://\${C3}/", minSpacing: "\${C4}", weightBudgetPct: "\${C5}", "\${C6}": 1 }
+exchange: { baseUrl: "http://\${C3}/", minSpacing: "\${C4}", weightBudgetPct: "\${C5}", "\${C6}": 1, stream: { riskUrl: "ws://\${C7}/", listenKeyPath: "\${C8}" } }
+flows: { poll: "\${C9} * * * *", isolated: "\${C10}" }
+transfers: { allow: ["\${C11}"] }
+stream: "\${C12}"
 accounts:
   main: { apiKey: "canary x", apiSecret: { canary: canary20x }, poll: "\${C7} * * * *", isolated: ["\${C8}"] }
   two: { apiKey: canary21x, privateKey: canary22x, cross: "\${C9}", isolated: "\${C10}" }
@@ -581,6 +758,7 @@ accounts:
 rules:
   a: { on: "\${C11}", field: "\${C12}", below: { info: "\${C13}" }, for: "\${C14}" }
   b: { on: cross, field: marginLevelStatus, is: { info: "\${C15}" } }
+  c: { on: flow, type: "\${C13}", asset: "\${C14}", direction: "\${C15}", amountAbove: "\${C16}", severity: "\${C17}" }
 watchdog: { heartbeat: { url: "canary24x" } }
 notifiers:
   desk: { type: "\${C16}", token: canary25x }
@@ -590,7 +768,7 @@ routes: [{ match: { rule: "\${C19}" }, notify: ["\${C17}"] }]
 http: { listen: "\${C18}", token: [canary28x] }
 `;
   const error = refusal(yaml, env);
-  expect(error.problems.length).toBeGreaterThan(25);
+  expect(error.problems.length).toBeGreaterThan(35);
   for (const text of [
     error.format(),
     error.message,
@@ -685,20 +863,32 @@ test("O1: any values under the right keys are taken or refused", () => {
   const ladder = block("info", "warning", "critical");
   const rule = fc.record(
     {
-      on: fc.constantFrom("cross", "isolated", "x"),
+      on: fc.constantFrom("cross", "isolated", "flow", "transfer", "x"),
       field: fc.constantFrom("marginLevel", "marginLevelStatus", "enabled", "accountType", "toString"),
       below: ladder,
       is: ladder,
       symbols: value,
       for: value,
+      type: fc.oneof(value, fc.constantFrom("BORROW", "*_LIQUIDATION", "*", "ROLL_OUT")),
+      asset: value,
+      direction: fc.constantFrom("in", "out", "x"),
+      amountAbove: value,
+      allow: value,
+      severity: fc.constantFrom("info", "x"),
     },
-    { requiredKeys: ["on", "field"] },
+    { requiredKeys: ["on"] },
   );
+  const reading = fc.oneof(value, block("poll", "isolated", "allow"));
   const file = fc.record(
     {
-      accounts: fc.oneof(value, named(block("apiKey", "apiSecret", "privateKey", "poll", "cross", "isolated"))),
+      ...Object.fromEntries(READINGS.map((key) => [key, reading])),
+      stream: value,
+      accounts: fc.oneof(
+        value,
+        named(block("apiKey", "apiSecret", "privateKey", "poll", "cross", "isolated", ...READINGS, "stream")),
+      ),
       notifiers: fc.oneof(value, named(block("type", "token", "channel", "to"))),
-      exchange: block("baseUrl", "minSpacing", "timeout", "recvWindow", "weightBudgetPct"),
+      exchange: block("baseUrl", "minSpacing", "timeout", "recvWindow", "weightBudgetPct", "stream"),
       rules: fc.oneof(value, named(rule)),
       watchdog: block("staleAfter", "heartbeat"),
       routes: fc.oneof(value, fc.array(block("match", "notify", "repeatEvery"), { maxLength: 3 })),

@@ -1,5 +1,6 @@
 // Collects what is wrong with one configuration file, by path; knows how to find the place in the file.
 import { ConfigError, type Problem, problemLine } from "./error.ts";
+import type { Draft } from "./schema.ts";
 import type { Finding, Path, Source } from "./source.ts";
 
 export interface Where {
@@ -11,12 +12,21 @@ export interface Where {
 export interface Report {
   add(path: Path, text: string, where?: Where): void;
   /** Nothing that keeps the daemon from starting, but worth a line. */
-  warn(path: Path, text: string): void;
+  warn(path: Path, text: string, where?: Where): void;
   /** Is anything wrong with the value at the path, or inside it? */
   isWrong(path: Path): boolean;
   readonly warnings: readonly string[];
   readonly hasProblems: boolean;
   error(): ConfigError;
+}
+
+/** What a check of values against each other works with. */
+export interface Check {
+  readonly draft: Draft;
+  readonly source: Source;
+  readonly report: Report;
+  /** Where looking ahead in schedules begins. */
+  readonly nowMs: number;
 }
 
 /** `counts` picks the findings of the source that matter; left out, all do. */
@@ -35,7 +45,7 @@ export function createReport(file: string, source: Source, counts = (_: Finding)
       wrong.push(path);
       if (!source.isUnresolved(where?.at ?? path)) problems.push(problem(path, text, where));
     },
-    warn: (path, text) => void warned.push(problem(path, text)),
+    warn: (path, text, where) => void warned.push(problem(path, text, where)),
     isWrong: (path) => wrong.some((each) => path.every((key, index) => each[index] === key)),
     get warnings() {
       return warned.map((each) => problemLine(file, each));

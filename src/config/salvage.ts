@@ -1,6 +1,7 @@
 // Takes out of a file everything that the schema refuses, so that the checks between values can run on the rest: otherwise one
 // wrong unit would hide every other mistake until the next try.
 import type { z } from "zod";
+import { insideUnion } from "./issues.ts";
 import { type Draft, draftSchema } from "./schema.ts";
 import { childOf, isBlock, type Path, type Tree } from "./source.ts";
 
@@ -19,6 +20,9 @@ export function salvage(tree: Tree): Draft {
 }
 
 function remove(rest: { file: Tree }, issue: z.core.$ZodIssue): void {
+  const inner = insideUnion(issue);
+  for (const each of inner) remove(rest, { ...each, path: [...issue.path, ...each.path] });
+  if (inner.length > 0) return;
   const path: Path = ["file", ...issue.path.filter((key) => typeof key !== "symbol")];
   if (issue.code === "unrecognized_keys") {
     for (const key of issue.keys) drop(rest, [...path, key]);

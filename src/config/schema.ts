@@ -8,33 +8,17 @@ import { type BarName, SEVERITIES } from "../core/ports.ts";
 import { FIELDS } from "../core/rules/fields.ts";
 import type { Threshold } from "../core/rules/types.ts";
 import { duration, flag, httpUrl, number, secretText, secretUrl } from "../lib/zod.ts";
+import { EVENT_SUBJECTS, eventKeys, RULE_SUBJECTS } from "./events.ts";
+import { readingKeys } from "./readings.ts";
+import { oneOrMore, pairs, symbol, symbolList } from "./shapes.ts";
+import { stream } from "./stream.ts";
 
 export type NotifierSchemas = Readonly<Record<string, z.ZodObject>>;
-
-// ---------------------------------------------------------------- words and lists
 
 const NAME_SHAPE = /^[\p{L}\p{N}][\p{L}\p{N} ._-]{0,63}$/u;
 const name = z
   .string()
   .regex(NAME_SHAPE, "a name has 1 to 64 letters, digits, spaces, dots, _ or -, the first a letter or digit");
-
-const symbol = z
-  .string()
-  .regex(/^[A-Z0-9]{2,20}$/, "expected a symbol such as BTCUSDT: 2 to 20 capital letters and digits");
-
-const symbolList = z
-  .array(symbol)
-  .min(1, "the list is empty, expected at least one symbol")
-  .superRefine((symbols, context) => {
-    for (const [index, each] of symbols.entries()) {
-      if (symbols.indexOf(each) < index) context.addIssue({ code: "custom", path: [index], message: "listed twice" });
-    }
-  });
-
-/** One value or a list of them; inside the program always a list. */
-function oneOrMore<T extends z.core.SomeType>(value: T) {
-  return z.union([z.array(value).min(1, "the list is empty"), value]).transform((found) => [found].flat());
-}
 
 // ---------------------------------------------------------------- exchange and accounts
 
@@ -52,6 +36,7 @@ const exchange = z.strictObject({
   weightBudgetPct: number({ min: 1, max: 100 })
     .describe("Share of the per-IP weight limit that may be used before margind slows down, percent.")
     .prefault(50),
+  stream: stream.nullish().describe("Where the exchange's streams are, for accounts with stream: true."),
 });
 
 // An HTTP header carries it, and no key of Binance's holds anything else.
@@ -77,13 +62,11 @@ const account = z.strictObject({
     .describe('When to read the account: cron with seconds, in UTC, such as "*/5 * * * * *".')
     .prefault("*/5 * * * * *"),
   cross: flag().describe("Watch the cross margin account.").prefault(true),
-  isolated: z
-    .union([z.enum(["all", "none"]), symbolList], "expected all, none or a list of symbols such as [BTCUSDT, ETHUSDT]")
-    .describe("Isolated pairs to watch: all, none or a list of symbols.")
-    .prefault("all"),
+  isolated: pairs.describe("Isolated pairs to watch: all, none or a list of symbols.").prefault("all"),
   requireReadOnlyKey: flag()
     .describe("For this account alone, in the place of requireReadOnlyKey at the top of the file.")
     .optional(),
+  ...readingKeys,
 });
 
 function isSigningKey(pem: string): boolean {
@@ -128,22 +111,33 @@ const flagRungs = z.strictObject({
   critical: flagValues.describe("Value or values that are critical.").optional(),
 });
 
-const rule = z.strictObject({
-  on: z.enum(["cross", "isolated"]).describe("What the rule watches: the cross account, or every isolated pair."),
-  field: z.enum(Object.keys(FIELDS)).describe("The field that the rule watches."),
-  symbols: z
-    .union([z.enum(["all"]), symbolList], "expected all or a list of symbols such as [BTCUSDT, ETHUSDT]")
-    .describe("Isolated pairs that the rule covers: all, or a list of symbols.")
-    .optional(),
-  below: rungs.describe("Breached while the value lies below: numbers or bars, info highest.").optional(),
-  above: rungs.describe("Breached while the value lies above: numbers or bars, info lowest.").optional(),
-  is: flagRungs.describe("Breached while the value is one of these: for flags, statuses and words.").optional(),
-  hysteresisPct: number({ min: 0, max: 100 })
-    .describe("To leave a rung the value must pass its threshold by this share of it, percent.")
-    .prefault(2),
-  for: duration().describe("The condition must hold this long before the alert opens.").prefault("0s"),
-  clearAfter: duration().describe("The condition must be gone this long before a rung is left.").prefault("30s"),
-});
+/** Two kinds in one: which keys belong to which, and which are needed, is said in events.ts, so that every mistake is told at once. */
+const rule = z
+  .strictObject({
+    on: z
+      .enum([...RULE_SUBJECTS, ...EVENT_SUBJECTS])
+      .describe(
+        "What the rule watches: the cross account, every isolated pair, or rows of the history: flow or transfer.",
+      ),
+    field: z
+      .enum(Object.keys(FIELDS))
+      .describe("The field that the rule watches. Of rules on: cross or isolated.")
+      .optional(),
+    symbols: z
+      .union([z.enum(["all"]), symbolList], "expected all or a list of symbols such as [BTCUSDT, ETHUSDT]")
+      .describe("Isolated pairs that the rule covers: all, or a list of symbols.")
+      .optional(),
+    below: rungs.describe("Breached while the value lies below: numbers or bars, info highest.").optional(),
+    above: rungs.describe("Breached while the value lies above: numbers or bars, info lowest.").optional(),
+    is: flagRungs.describe("Breached while the value is one of these: for flags, statuses and words.").optional(),
+    hysteresisPct: number({ min: 0, max: 100 })
+      .describe("To leave a rung the value must pass its threshold by this share of it, percent.")
+      .prefault(2),
+    for: duration().describe("The condition must hold this long before the alert opens.").prefault("0s"),
+    clearAfter: duration().describe("The condition must be gone this long before a rung is left.").prefault("30s"),
+    ...eventKeys,
+  })
+  .meta({ oneOf: [{ required: ["field"] }, { required: ["severity"] }] });
 
 // ---------------------------------------------------------------- watchdog, routes, http
 
@@ -222,6 +216,7 @@ export const fileSchema = z.strictObject({
   requireReadOnlyKey: flag()
     .describe("Refuse to run with an API key that may trade, borrow, transfer or withdraw.")
     .prefault(false),
+  ...readingKeys,
   accounts: z
     .record(name, account)
     .refine((accounts) => Object.keys(accounts).length > 0, "expected at least one account")

@@ -117,6 +117,15 @@ export function isBlock(tree: Tree): tree is { [key: string]: Tree } {
   return typeof tree === "object" && tree !== null && !Array.isArray(tree);
 }
 
+/** Of the entries that were read at a top-level key, those that are blocks in the file; what salvage.ts made of a bare word is none. */
+export function blocksAt<T>(
+  source: Source,
+  key: string,
+  read: Readonly<Record<string, T>> | null | undefined,
+): readonly [string, T][] {
+  return Object.entries(read ?? {}).filter(([name]) => isBlock(source.valueAt([key, name])));
+}
+
 function readTree(document: Document.Parsed, lines: LineCounter, world: World): Walk {
   const places = new Map<string, Place>();
   const findings: Finding[] = [];

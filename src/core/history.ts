@@ -21,7 +21,7 @@ interface Row {
   /** The exchange's own number as text, every digit of it: it exceeds 2^53. Unique in its stream. */
   readonly id: string;
   readonly atMs: number;
-  /** The isolated pair that it was asked for; undefined for the cross account. */
+  /** The isolated pair that it was asked for, or that it names itself; undefined for the cross account. */
   readonly symbol: string | undefined;
 }
 
@@ -86,8 +86,9 @@ export interface HistoryReader {
   /** The exchange's clock: rows are stamped with it. */
   nowMs(): number;
   /**
-   * From `fromMs` to now in windows that the exchange allows, oldest first, at most 90 days back. Never rejects; ends after the first
-   * part that is a failure, and then what was read before it stands.
+   * From `fromMs` to now in windows that the exchange allows, oldest first, at most 90 days back. Rows of the minute before come
+   * again, as some are visible only after a while; nothing when `fromMs` is still to come. Never rejects; ends after the first part
+   * that is a failure, and then what was read before it stands.
    */
   read(stream: HistoryStream, fromMs: number, signal: AbortSignal): AsyncGenerator<Read<HistoryPart>>;
   /** What is still to be paid back after liquidations; empty when nothing. Never rejects. */

@@ -18,11 +18,25 @@ export interface Restrictions {
   readonly maxCollateral: readonly string[];
 }
 
+/** Clocks that differ by less than this are in step. */
+const IN_STEP_MS = 5_000;
+
+/**
+ * A time of the exchange's clock on this machine's, wall ms: what people read, and what is compared with it, goes by one clock. In
+ * `margind demo` the two are years apart.
+ */
+export function inOurTime(atMs: number, exchangeNowMs: number, nowMs: number): number {
+  const aheadMs = nowMs - exchangeNowMs;
+  return Math.abs(aheadMs) < IN_STEP_MS ? atMs : Math.round(atMs + aheadMs);
+}
+
 /** Symbol → last price in its quote asset. Source: GET /api/v3/ticker/price. */
 export type Prices = ReadonlyMap<string, number>;
 
 /** Its reads go behind those of the account, and are dropped first when weight or a pause bites. None of them rejects. */
 export interface MarketReader {
+  /** The exchange's clock: its dates are told by it. */
+  nowMs(): number;
   delistings(signal: AbortSignal): Promise<Read<readonly Delisting[]>>;
   restrictions(signal: AbortSignal): Promise<Read<Restrictions>>;
   prices(signal: AbortSignal): Promise<Read<Prices>>;

@@ -216,7 +216,7 @@ test("transfer out", () => {
   expect(read(desk.look(at(4), debtFree({ transferOutEnabled: false })))).toBe(
     lines(
       "WARNING · main · cross transfer out is off",
-      "Nothing can be transferred out of the account: a sign that collateral is short.",
+      "Nothing can be transferred out of the account.",
       "Warning since 04:00 UTC. Data 2 s old at 04:00:00.",
       "#1",
     ),

@@ -198,7 +198,8 @@ function classify(
   return { account, subject, atMs, class: "OK", hasDebt, values, source, problem: undefined };
 }
 
-function dependsOnDebt(field: FieldName): boolean {
+/** Nobody needs this field of a subject that owes nothing. */
+export function dependsOnDebt(field: FieldName): boolean {
   const info: FieldInfo = FIELDS[field];
   return info.needsDebt === true || info.type === "status";
 }

@@ -168,6 +168,7 @@ test.each<[readonly AlertState[], Severity | null]>([
 test("beside what was known stands what fires without any debt; blindness itself does not", () => {
   const states: States = new Map([
     ...statesOf({ cross: [firing("warning")], "isolated AUSDT": [firing("info")], feed: [firing("critical")] }),
+    ...statesOf({ "asset LUNA": [firing("info")], "source capital flow": [firing("warning")] }),
     ["other|isolated BUSDT", new Map([["rule", firing("critical")]])],
   ]);
   const before: Known = { subject: "cross", atMs: 5, level: 1.24, status: null, distancePct: null, severity: null };

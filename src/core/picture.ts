@@ -43,13 +43,15 @@ export function withSeverities(known: readonly Known[], states: States, account:
   const others = [...states].flatMap(([key, rules]): Known[] => {
     const id = alertIdOf(key, "");
     const [state] = rules.values();
-    if (id?.account !== account || id.subject === "feed" || listed.has(id.subject) || state === undefined) return [];
+    if (id?.account !== account || !isPosition(id.subject) || listed.has(id.subject) || state === undefined) return [];
     return [
       { subject: id.subject, atMs: state.lastAtMs, level: null, status: null, distancePct: null, severity: null },
     ];
   });
   return [...known, ...others].map((item) => ({ ...item, severity: severityOf(states, account, item.subject) }));
 }
+
+const isPosition = (subject: Subject): boolean => subject === "cross" || subject.startsWith("isolated ");
 
 function knownOf({ subject, atMs, values }: Observation): Omit<Known, "severity"> {
   const { marginLevel, marginLevelStatus, liquidationDistancePct } = values;

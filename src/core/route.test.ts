@@ -57,6 +57,31 @@ test.each(["blind", "undelivered"])("%s goes to everybody, whatever the routes s
   });
 });
 
+test.each<[AlertId["subject"], readonly string[]]>([
+  ["feed", EVERYONE],
+  ["daemon", EVERYONE],
+  ["notifier slack", EVERYONE],
+  ["source capital flow", EVERYONE],
+  ["cross", []],
+  ["isolated BTCUSDT", []],
+  ["flow", []],
+  ["transfer BTCUSDT", []],
+  ["asset LUNA", []],
+])("alerts on %s go to %j under a route that drops", (subject, notify) => {
+  expect(routeOf([route({}, [])], EVERYONE, id({ subject }), "critical").notify).toEqual(notify);
+});
+
+test.each<[AlertId["subject"], boolean]>([
+  ["flow BTCUSDT", true],
+  ["transfer BTCUSDT", true],
+  ["flow ETHUSDT", false],
+  ["flow", false],
+  ["asset BTCUSDT", false],
+])("a route with a symbol takes %s: %s", (subject, isTaken) => {
+  const found = routeOf([route({ symbol: ["BTCUSDT"] }), route({}, [])], EVERYONE, id({ subject }), "critical");
+  expect(found.notify).toEqual(isTaken ? ["slack"] : []);
+});
+
 test.each(["config", "position-gone"])("%s goes by the routes", (rule) => {
   expect(routeOf([route({}, ["mail"])], EVERYONE, id({ rule }), "critical").notify).toEqual(["mail"]);
 });

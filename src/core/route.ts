@@ -18,7 +18,7 @@ const REPEAT_MS: Readonly<Record<Severity, number>> = {
 
 /** These say that the watch itself is in trouble: every notifier hears of it. */
 const isOwnTrouble = (subject: AlertId["subject"]): boolean =>
-  subject === "feed" || subject === "daemon" || subject.startsWith("notifier ");
+  subject === "feed" || subject === "daemon" || subject.startsWith("notifier ") || subject.startsWith("source ");
 
 export function routeOf(
   routes: readonly Route[],

@@ -63,6 +63,8 @@ export interface Flip {
   readonly field: FieldName;
   readonly from: boolean | string;
   readonly to: boolean | string;
+  /** It flipped so often that it is not told again for an hour. */
+  readonly isFlapping?: boolean;
 }
 
 /** A delisting that meets a position. `kind` over: it is not on the schedule any more, or nothing is held or owed of it. */

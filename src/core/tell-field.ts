@@ -1,10 +1,11 @@
 // What is said of an alert on a field: its value beside its threshold, how far liquidation is, what would bring it back, since when.
 import * as format from "./format.ts";
 import { crossDistancePct, isLong, type Observation } from "./observe.ts";
-import type { PairAnswer, Section, Severity } from "./ports.ts";
+import type { CrossAnswer, PairAnswer, Section, Severity } from "./ports.ts";
 import { crossRemedies, pairRemedies, type Remedies } from "./remedy.ts";
 import { type FieldInfo, type FieldName, fieldInfo } from "./rules/fields.ts";
 import type { FieldFacts, Situation } from "./situation.ts";
+import { transferOutMeans, transferOutReason } from "./tell-flags.ts";
 import { WORDS, type Words } from "./words/index.ts";
 
 /** Distance in percent that an isolated pair's remedies lead back to when no rule names one: at least this, … */
@@ -21,7 +22,12 @@ export function fieldLines(
 ): readonly string[] {
   const words = WORDS[locale.language];
   if (situation.transition.kind === "resolved") return [ending(facts, situation, nowMs, locale)];
-  return [...dangers(facts, words), ...remedy(facts, words), timing(facts, situation, nowMs, locale)];
+  return [
+    ...dangers(facts, locale.language),
+    ...unlocking(facts, locale.language),
+    ...remedy(facts, words),
+    timing(facts, situation, nowMs, locale),
+  ];
 }
 
 export function fieldHeadline(
@@ -69,10 +75,11 @@ function limitText(field: FieldName, threshold: number): string {
 }
 
 /** Distance to liquidation, and what a flag or a status means. */
-function dangers(facts: FieldFacts, words: Words): readonly string[] {
+function dangers(facts: FieldFacts, language: format.Language): readonly string[] {
+  const words = WORDS[language];
   const { field, verdict, observation } = facts;
   const out: string[] = [];
-  if (field === "transferOutEnabled" && verdict?.value === false) out.push(words.transferOutMeans);
+  if (isLocked(facts)) out.push(transferOutMeans(crossOf(facts), language));
   if (field === "marginLevelStatus" && typeof verdict?.value === "string") {
     out.push(words.statusMeans(verdict.value, verdict.isUnknownStatus) ?? "");
   }
@@ -83,6 +90,19 @@ function dangers(facts: FieldFacts, words: Words): readonly string[] {
   out.push(distance(facts, words));
   return [words.join(out.filter((text) => text !== ""))];
 }
+
+/** What keeps transfers out of the account off, and what would unlock them. */
+function unlocking(facts: FieldFacts, language: format.Language): readonly string[] {
+  const cross = crossOf(facts);
+  const reason = cross !== undefined && isLocked(facts) ? transferOutReason(cross, language) : undefined;
+  return reason === undefined ? [] : [reason];
+}
+
+const isLocked = ({ field, verdict }: FieldFacts): boolean =>
+  field === "transferOutEnabled" && verdict?.value === false;
+
+const crossOf = ({ observation: { source } }: FieldFacts): CrossAnswer | undefined =>
+  source !== undefined && "source" in source ? source : undefined;
 
 function distance({ observation, bars }: FieldFacts, words: Words): string {
   const { source, values, hasDebt, subject } = observation;

@@ -1,19 +1,59 @@
 // What is said of what the exchange pushed, and of streams that it gave up.
-import type * as format from "./format.ts";
+import * as format from "./format.ts";
 import type { FactsOf, Situation } from "./situation.ts";
+import { WORDS } from "./words/index.ts";
+import { PUSH_WORDS } from "./words/push.ts";
 
 type Told = FactsOf<"margin-call" | "stream">;
+type CallFacts = FactsOf<"margin-call">;
+
+const levelText = (level: number | undefined): string | undefined =>
+  level === undefined ? undefined : format.level(level);
 
 /** What follows "CRITICAL · main · ". */
-export function pushHeadline(facts: Told, { id }: Situation, _nowMs: number, _locale: format.Locale): string {
-  return `${id.subject} ${facts.about}`;
+export function pushHeadline(facts: Told, { transition }: Situation, _nowMs: number, locale: format.Locale): string {
+  const words = PUSH_WORDS[locale.language];
+  if (facts.about === "stream") {
+    const { stream, reason } = facts;
+    return reason === undefined ? words.worksAgain(stream) : words.retired(stream, reason);
+  }
+  const { pushed, level } = facts;
+  if (transition.kind === "resolved") return words.callOver(levelText(level));
+  return words.called(words.call(pushed?.status), levelText(pushed?.level ?? level));
 }
 
-export function pushLines(
-  _facts: Told,
-  _situation: Situation,
-  _nowMs: number,
-  _locale: format.Locale,
+export function pushLines(facts: Told, situation: Situation, nowMs: number, locale: format.Locale): readonly string[] {
+  if (facts.about === "margin-call") return callLines(facts, situation, nowMs, locale);
+  const words = PUSH_WORDS[locale.language];
+  return facts.reason === undefined ? [words.worksMeans] : [words.retiredMeans, words.retiredTries];
+}
+
+function callLines(
+  { pushed, level }: CallFacts,
+  { transition: { kind, state } }: Situation,
+  nowMs: number,
+  locale: format.Locale,
 ): readonly string[] {
-  return [];
+  const words = PUSH_WORDS[locale.language];
+  const shared = WORDS[locale.language];
+  const own = levelText(level);
+  if (kind === "resolved") {
+    const lasted = format.duration(nowMs - state.openedAtMs, locale.language);
+    const said = own === undefined ? shared.debtGone : words.answerAgain(own);
+    return [said, shared.join([shared.lasted(state.peak, lasted, undefined), shared.messages(state.messages)])];
+  }
+  const said =
+    pushed === undefined
+      ? words.saidBefore(secondsOf(state.openedAtMs, nowMs, locale), own)
+      : words.said(pushed.status, secondsOf(pushed.atMs, nowMs, locale), own);
+  return [said, shared.join([words.callDo, words.callEnds])];
+}
+
+/** A day within which a time needs no date. */
+const TODAY_MS = 12 * 3_600_000;
+
+/** "03:12:05 UTC"; with the date where it is long ago. */
+function secondsOf(atMs: number, nowMs: number, locale: format.Locale): string {
+  if (Math.abs(nowMs - atMs) >= TODAY_MS) return format.zonedTime(atMs, nowMs, locale);
+  return `${format.clockSeconds(atMs, locale)} ${format.zoneName(atMs, locale.timezone)}`;
 }

@@ -48,6 +48,12 @@ export function splitSymbol(symbol: string): readonly [base: string, quote: stri
   return base === quote ? undefined : [base, quote];
 }
 
+/** Is the first the quote asset of the market between the two? The quotes stand in order: BTC is quoted in USDT, ETH in BTC. */
+export function isQuoteOf(asset: string, other: string): boolean {
+  const [own, others] = [asset, other].map((name) => (QUOTES.includes(name) ? QUOTES.indexOf(name) : QUOTES.length));
+  return (own ?? 0) < (others ?? 0);
+}
+
 /** What /api/v3/ticker/price lists when nobody asks for a symbol. */
 export const LISTED_SYMBOLS: readonly string[] = ["USDT", "BTC"].flatMap((quote) =>
   ASSET_NAMES.filter((base) => base !== quote && !isStable(base)).map((base) => `${base}${quote}`),

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { crossBook, holding, pairBook, TIERS } from "./book.ts";
 import { parseBookFile } from "./book-file.ts";
+import type { Entry } from "./journal.ts";
 import { play } from "./play.ts";
 import { derivedPath } from "./price-path.ts";
 
@@ -52,6 +53,9 @@ test("every deed of the script does what it says", () => {
     { do: "borrow", on: "cross", asset: "USDT", amount: 1000 },
     { do: "repay", on: "cross", asset: "USDT", amount: 400 },
     { do: "sell", on: "cross", asset: "BTC", amount: 1, into: "USDT" },
+    { do: "transfer", on: "cross", asset: "USDT", amount: 5, to: "FUNDING" },
+    { do: "transfer", on: "cross", asset: "USDT", amount: 3, to: "LTCUSDT" },
+    { do: "repayLoan", amount: 5 },
     { do: "rights", set: { transferOutEnabled: false } },
     { do: "close", on: "BTCUSDT" },
     { do: "disable", on: "BTCUSDT" },
@@ -67,11 +71,52 @@ test("every deed of the script does what it says", () => {
   });
   const script = { path: derivedPath(() => 5_000), actions: actionsFor("key"), liquidationMs: 60_000 };
   const [after, events] = play(book, start - 1, start + 60_000, script);
-  expect(after.cross?.assets).toEqual([holding("BTC", { free: 1 }), holding("USDT", { free: 5_690, borrowed: 600 })]);
+  expect(after.cross?.assets).toEqual([holding("BTC", { free: 1 }), holding("USDT", { free: 5_682, borrowed: 600 })]);
   expect(after.cross?.rights).toEqual({ transferOutEnabled: false });
-  expect(after.isolated).toEqual([pairBook("BTCUSDT"), pairBook("LTCUSDT", { enabled: false })]);
+  expect(after.isolated).toEqual([pairBook("BTCUSDT"), pairBook("LTCUSDT", { quote: { free: 3 }, enabled: false })]);
   expect(events).toHaveLength(deeds.length);
   expect(events[0]).toEqual({ atMs: start, kind: "action", text: "cross: deposit 100 USDT" });
+});
+
+test("a transfer names the place that it goes to", () => {
+  const { book, actionsFor } = parse({
+    cross: { assets: [{ asset: "BTC", free: 2 }] },
+    actions: [
+      { at: "2020-03-12T10:00:00Z", do: "transfer", on: "cross", asset: "BTC", amount: 1, to: "FUNDING" },
+      { at: "2020-03-12T10:00:01Z", do: "withdraw", on: "cross", asset: "BTC", amount: 1 },
+    ],
+  });
+  const entries = actionsFor("key").flatMap(({ change }) => {
+    const written: Entry[] = [];
+    change(book, { usdt: () => 1, index: () => 1 }, (all) => written.push(...all));
+    return written.filter(({ kind }) => kind === "transfer");
+  });
+  expect(entries).toMatchObject([{ other: "FUNDING" }, { other: "SPOT" }]);
+  expect(actionsFor("key")[0]?.text).toBe("cross: transfer 1 BTC to FUNDING");
+});
+
+test("announcements are for everybody, and not among the actions", () => {
+  const { actionsFor, market } = parse({
+    isolated: [{ symbol: "ETHUSDT" }],
+    actions: [
+      { at: "2020-03-12T10:00:00Z", do: "delist", when: "2020-03-19T10:00:00Z", symbols: ["ETHUSDT"], assets: ["ETH"] },
+      { at: "2020-03-12T11:00:00Z", do: "restrict", openLong: ["BNB"] },
+      { at: "2020-03-19T10:00:00Z", do: "close", on: "ETHUSDT" }, // at the same moment: before the pair goes
+    ],
+  });
+  expect(actionsFor("key").map(({ text }) => text)).toEqual(["ETHUSDT: close"]);
+  expect(market).toEqual([
+    {
+      atMs: Date.parse("2020-03-12T10:00:00Z"),
+      text: "the exchange announces: ETH, ETHUSDT will be delisted at 2020-03-19T10:00:00.000Z",
+      delisting: { atMs: Date.parse("2020-03-19T10:00:00Z"), assets: ["ETH"], symbols: ["ETHUSDT"] },
+    },
+    {
+      atMs: Date.parse("2020-03-12T11:00:00Z"),
+      text: "the exchange restricts: BNB for new longs, nothing as collateral",
+      restrictions: { openLong: ["BNB"], maxCollateral: [] },
+    },
+  ]);
 });
 
 test.each([
@@ -124,6 +169,31 @@ test.each([
     name: "an unknown asset",
     text: '{"cross":{"assets":[{"asset":"FOO","free":1}]}}',
     says: "cross.assets.0.asset: is not an asset",
+  },
+  {
+    name: "a transfer to nowhere",
+    text: '{"cross":{"assets":[]},"actions":[{"at":"2020-03-12T10:00:00Z","do":"transfer","on":"cross","asset":"BTC","amount":1,"to":"MARS"}]}',
+    says: "actions.0.to",
+  },
+  {
+    name: "a transfer to where it comes from",
+    text: '{"cross":{"assets":[]},"actions":[{"at":"2020-03-12T10:00:00Z","do":"transfer","on":"cross","asset":"BTC","amount":1,"to":"cross"}]}',
+    says: "actions.0.to: must be another place than on",
+  },
+  {
+    name: "a delisting before it is announced",
+    text: '{"actions":[{"at":"2020-03-12T10:00:00Z","do":"delist","when":"2020-03-12T10:00:00Z","assets":["ETH"]}]}',
+    says: "actions.0.when: must lie after at",
+  },
+  {
+    name: "a delisting of nothing",
+    text: '{"actions":[{"at":"2020-03-12T10:00:00Z","do":"delist","when":"2020-03-12T10:00:01Z"}]}',
+    says: "actions.0: expected assets or symbols to delist",
+  },
+  {
+    name: "an action on a pair that was delisted before",
+    text: '{"isolated":[{"symbol":"BTCUSDT"}],"actions":[{"at":"2020-03-12T10:00:00Z","do":"delist","when":"2020-03-12T11:00:00Z","symbols":["BTCUSDT"]},{"at":"2020-03-12T11:00:01Z","do":"close","on":"BTCUSDT"}]}',
+    says: 'actions: "BTCUSDT: close": there is no isolated pair BTCUSDT',
   },
   {
     name: "rights that do not exist",

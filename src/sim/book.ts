@@ -3,6 +3,7 @@
 import type { AssetBalance, Bars } from "../core/ports.ts";
 import type { LevelStatus } from "../core/rules/fields.ts";
 import { isStable, splitSymbol } from "./assets.ts";
+import type { LiquidationLoan } from "./loan.ts";
 import type { Prices } from "./price-path.ts";
 
 /** Rights that the exchange gives and takes; those named here hold whatever the margin level says. */
@@ -19,6 +20,9 @@ export interface CrossBook {
   readonly rights: Partial<Rights>;
   /** Simulated time at which the exchange took over; undefined while it has not. */
   readonly liquidatingSinceMs: number | undefined;
+  /** Was the level at or below the margin-call bar when it was last looked at? Undefined: nobody has looked yet. */
+  readonly isCalled: boolean | undefined;
+  readonly loan: LiquidationLoan | undefined;
 }
 
 export interface PairBook {
@@ -76,7 +80,7 @@ export function holding(
 }
 
 export function crossBook(assets: readonly AssetBalance[], bars: Bars = CLASSIC_BARS): CrossBook {
-  return { assets, bars, rights: {}, liquidatingSinceMs: undefined };
+  return { assets, bars, rights: {}, liquidatingSinceMs: undefined, isCalled: undefined, loan: undefined };
 }
 
 export interface PairOptions {

@@ -76,3 +76,15 @@ test("a ban names its end and never grows beyond three days", () => {
   provoke(fresh, 1_000);
   expect(JSON.stringify(fresh.banned("1.2.3.4", 1_000)?.body)).toContain("IP banned until 121000");
 });
+
+test("what is counted per user is his budget from every address, and shown in its own header", () => {
+  const scale = createScale({ ...limits, uidWeight: 150 });
+  const weigh = (uid: string, address: string) => scale.weigh({ ...request(ACCOUNT, 100, address), uid }, 0);
+  expect(weigh("me", "1.1.1.1")).toEqual({ headers: { "X-SAPI-USED-UID-WEIGHT-1M": "100" }, refusal: undefined });
+  expect(weigh("you", "1.1.1.1").headers).toEqual({ "X-SAPI-USED-UID-WEIGHT-1M": "100" });
+  const second = weigh("me", "2.2.2.2");
+  expect([second.headers, second.refusal?.status]).toEqual([{ "X-SAPI-USED-UID-WEIGHT-1M": "200" }, 429]);
+  expect([weigh("me", "2.2.2.2"), weigh("me", "2.2.2.2")].map(({ refusal }) => refusal?.status)).toEqual([429, 418]);
+  expect(scale.banned("2.2.2.2", 1)?.status).toBe(418);
+  expect(scale.banned("1.1.1.1", 1)).toBeUndefined();
+});

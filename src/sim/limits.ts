@@ -1,5 +1,6 @@
 // The exchange's patience: spacing between two margin requests of a key, weight a minute, 429, and the ban of an address that
-// does not listen. Weights are counted per address: /api in one budget, every /sapi path in a budget of its own.
+// does not listen. Weights are counted per address: /api in one budget, every /sapi path in a budget of its own. A few /sapi paths
+// are counted per user instead; who overdraws those is banned by his address all the same.
 import { stepMs } from "../lib/backoff.ts";
 import { type Reply, refuse } from "./reply.ts";
 
@@ -8,13 +9,21 @@ export interface Limits {
   readonly minSpacingMs: number;
   /** Weight a minute and address, for each /sapi path. */
   readonly sapiWeight: number;
+  /** Weight a minute and user, for each /sapi path that is counted so. */
+  readonly uidWeight: number;
   /** The same for all /api paths together. */
   readonly apiWeight: number;
   /** So many requests answered with 429 in one minute are forgiven; the next one bans the address. */
   readonly forgiven429: number;
 }
 
-export const BINANCE_LIMITS: Limits = { minSpacingMs: 500, sapiWeight: 12_000, apiWeight: 6_000, forgiven429: 10 };
+export const BINANCE_LIMITS: Limits = {
+  minSpacingMs: 500,
+  sapiWeight: 12_000,
+  uidWeight: 180_000,
+  apiWeight: 6_000,
+  forgiven429: 10,
+};
 
 const MINUTE_MS = 60_000;
 /** Documented: 2 minutes for the first ban, growing with repetition to 3 days. */
@@ -37,11 +46,19 @@ export interface Weighed {
   readonly refusal: Reply | undefined;
 }
 
+export interface Weighable {
+  readonly address: string;
+  readonly path: string;
+  readonly weight: number;
+  /** The user, on paths that are counted per user: his key. */
+  readonly uid?: string | undefined;
+}
+
 export interface Scale {
   /** The refusal while the address is banned. */
   banned(address: string, serverMs: number): Reply | undefined;
   /** Counts one request. */
-  weigh(request: { address: string; path: string; weight: number }, serverMs: number): Weighed;
+  weigh(request: Weighable, serverMs: number): Weighed;
 }
 
 interface Budget {
@@ -56,8 +73,21 @@ interface Visitor {
   bannedUntilMs: number;
 }
 
+/** Whose budget, of which name, up to what, told in which header. */
+function countOf(limits: Limits, { path, uid }: Weighable) {
+  if (!path.startsWith("/sapi/")) return { name: "/api", limit: limits.apiWeight, header: "X-MBX-USED-WEIGHT-1M" };
+  if (uid === undefined) return { name: path, limit: limits.sapiWeight, header: "X-SAPI-USED-IP-WEIGHT-1M" };
+  return { name: path, limit: limits.uidWeight, header: "X-SAPI-USED-UID-WEIGHT-1M" };
+}
+
 export function createScale(limits: Limits): Scale {
   const visitors = new Map<string, Visitor>();
+  const users = new Map<string, Visitor["budgets"]>();
+  const budgetsOf = (uid: string): Visitor["budgets"] => {
+    const known = users.get(uid) ?? new Map<string, Budget>();
+    users.set(uid, known);
+    return known;
+  };
   const visitorAt = (address: string): Visitor => {
     const known = visitors.get(address) ?? { budgets: new Map(), bans: 0, bannedUntilMs: 0 };
     visitors.set(address, known);
@@ -68,13 +98,12 @@ export function createScale(limits: Limits): Scale {
       const { bannedUntilMs } = visitorAt(address);
       return serverMs < bannedUntilMs ? banReply(bannedUntilMs, serverMs) : undefined;
     },
-    weigh({ address, path, weight }, serverMs) {
-      const visitor = visitorAt(address);
-      const isSapi = path.startsWith("/sapi/");
-      const limit = isSapi ? limits.sapiWeight : limits.apiWeight;
-      const budget = budgetOf(visitor, isSapi ? path : "/api", serverMs);
-      budget.used += weight;
-      const header = isSapi ? "X-SAPI-USED-IP-WEIGHT-1M" : "X-MBX-USED-WEIGHT-1M";
+    weigh(request, serverMs) {
+      const visitor = visitorAt(request.address);
+      const { name, limit, header } = countOf(limits, request);
+      const budgets = request.uid === undefined ? visitor.budgets : budgetsOf(request.uid);
+      const budget = budgetOf(budgets, name, serverMs);
+      budget.used += request.weight;
       const headers = { [header]: `${budget.used}` };
       if (budget.used <= limit) return { headers, refusal: undefined };
       budget.refused += 1;
@@ -85,7 +114,7 @@ export function createScale(limits: Limits): Scale {
 }
 
 /** The budget of the running minute: minutes are those of the server's clock, as on the exchange. */
-function budgetOf({ budgets }: Visitor, name: string, serverMs: number): Budget {
+function budgetOf(budgets: Visitor["budgets"], name: string, serverMs: number): Budget {
   const minute = Math.floor(serverMs / MINUTE_MS);
   const current = budgets.get(name);
   if (current?.minute === minute) return current;

@@ -47,7 +47,7 @@ test("an action is played once, at its moment, and not before or at the start", 
   expect([freeAt(0, 90_000), freeAt(0, 90_001), freeAt(90_001, 199_999), freeAt(0, 200_000)]).toEqual([0, 1, 0, 2]);
 });
 
-test("one long jump ends where many small steps end, with the same events", () => {
+test("one long jump ends where many small steps end, with the same events and entries", () => {
   const falling: PricePath = derivedPath((simMs) => 8_000 - (simMs / HOUR_MS) * 200);
   const book = bookOf({
     cross: crossBook([holding("BTC", { free: 3 }), holding("USDT", { borrowed: 12_000 })]),
@@ -57,13 +57,16 @@ test("one long jump ends where many small steps end, with the same events", () =
   const jump = play(book, 0, 30 * HOUR_MS, falls);
   let stepped = book;
   const events = [];
+  const postings = [];
   for (let atMs = 0; atMs < 30 * HOUR_MS; atMs += 37_500) {
-    const [next, happened] = play(stepped, atMs, atMs + 37_500, falls);
+    const [next, happened, written] = play(stepped, atMs, atMs + 37_500, falls);
     stepped = next;
     events.push(...happened);
+    postings.push(...written);
   }
   expect(events.length).toBe(5);
-  expect([stepped, events]).toEqual(jump);
+  expect(postings.length).toBe(4); // the margin call, the withdrawal, two liquidations
+  expect([stepped, events, postings]).toEqual(jump);
 });
 
 // ---------------------------------------------------------------- liquidation

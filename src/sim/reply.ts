@@ -10,6 +10,17 @@ export const ok = (body: unknown): Reply => ({ status: 200, body });
 
 export const refuse = (status: number, code: number, msg: string): Reply => ({ status, body: { code, msg } });
 
+/** Thrown while a request is read: the exchange's answer to it. */
+export class Refusal extends Error {
+  override readonly name = "Refusal";
+  readonly reply: Reply;
+
+  constructor(reply: Reply) {
+    super("the exchange refuses the request");
+    this.reply = reply;
+  }
+}
+
 // Texts as documented in the margin error list; where a code has several, the one that fits.
 
 export const badKeyFormat = (): Reply => refuse(401, -2014, "API-key format invalid.");
@@ -47,10 +58,23 @@ export const noIsolatedAccount = (): Reply => refuse(400, -11001, "Isolated marg
 
 export const tooFast = (): Reply => refuse(400, -21003, "Fail to retrieve margin assets.");
 
+/** Of the capital flow, since 2026-02-02. */
+export const badInterval = (): Reply => refuse(400, -4047, "Time interval must be within 0-7 days");
+
+export const tooLongInterval = (maxMs: number): Reply =>
+  refuse(400, -1127, `More than ${maxMs / 3_600_000} hours between startTime and endTime.`);
+
+export const unknownListenKey = (): Reply => refuse(400, -1125, "This listenKey does not exist.");
+
+/** As the paths of the old user stream answer since they are gone. */
+export const gone = (): Reply => refuse(410, -1020, "This operation is not supported.");
+
 /** Paths that the exchange does not have answer in another shape: that of its web framework. */
-export function frameworkError(status: 404 | 405, path: string, serverMs: number): Reply {
-  const error = status === 404 ? "Not Found" : "Method Not Allowed";
-  const message = status === 404 ? "No message available" : "Only GET is supported";
+export function frameworkError(path: string, serverMs: number, allowed: readonly string[] = []): Reply {
+  const isKnown = allowed.length > 0;
+  const status = isKnown ? 405 : 404;
+  const error = isKnown ? "Method Not Allowed" : "Not Found";
+  const message = isKnown ? `Only ${allowed.join(" and ")} is supported` : "No message available";
   const body = { timestamp: new Date(serverMs).toISOString(), status, error, message, path };
-  return status === 405 ? { status, body, headers: { Allow: "GET" } } : { status, body };
+  return isKnown ? { status, body, headers: { Allow: allowed.join(", ") } } : { status, body };
 }

@@ -1,5 +1,5 @@
-// The paths that the simulated exchange has: one entry each, with its weight, what it demands of the caller, and its answer.
-// A new endpoint is a new entry.
+// The paths that the simulated exchange has: one entry for each path and method, with its weight, what it demands of the caller,
+// and its answer. A new endpoint is a new entry.
 import {
   crossAccount,
   decimal,
@@ -12,7 +12,13 @@ import {
 } from "./answers.ts";
 import { LISTED_SYMBOLS } from "./assets.ts";
 import type { Book } from "./book.ts";
+import type { History } from "./history.ts";
+import type { Listen } from "./listen.ts";
+import { createListenKey, createListenToken, extendListenKey } from "./listen-routes.ts";
+import { LOAN_ASSET, remainingOf } from "./loan.ts";
+import { delistSchedule, type Market, restrictedAsset } from "./market.ts";
 import type { PricePath, Prices } from "./price-path.ts";
+import { capitalFlow, forceLiquidations, transfers } from "./records.ts";
 import {
   badCombination,
   badParameter,
@@ -24,6 +30,7 @@ import {
   ok,
   type Reply,
 } from "./reply.ts";
+import type { Times } from "./times.ts";
 
 /** What an answer is made from. */
 export interface Ask {
@@ -35,8 +42,14 @@ export interface Ask {
 }
 
 export interface KeyedAsk extends Ask {
-  /** Of the key that asks, played up to now. */
+  readonly apiKey: string;
+  /** Of the key that asks, played up to now; so is its history. */
   readonly book: Book;
+  readonly history: History;
+  readonly transferTimeUnit: "s" | "ms";
+  readonly market: Market;
+  readonly times: Times;
+  readonly listen: Listen;
   /** What it may do, where that differs from the usual. */
   readonly restrictions: Partial<KeyRestrictions>;
 }
@@ -44,6 +57,8 @@ export interface KeyedAsk extends Ask {
 interface Weight {
   /** Source: the head of each endpoint's page. */
   readonly weight: (params: URLSearchParams) => number;
+  /** Counted for each user, not for each address. */
+  readonly isPerUser?: true;
 }
 
 /** `key`: the header alone; `signed`: header, timestamp and signature. */
@@ -55,28 +70,51 @@ export type Route = Weight &
 
 const ISOLATED_SYMBOLS_MAX = 5;
 
-export const ROUTES: Readonly<Record<string, Route>> = {
+/** The routes of one path by method. */
+export type Path = Readonly<Record<string, Route>>;
+
+export const ROUTES: Readonly<Record<string, Path>> = {
   "/api/v3/time": {
-    security: "none",
-    weight: () => 1,
-    answer: ({ serverMs }) => ok({ serverTime: Math.floor(serverMs) }),
+    GET: { security: "none", weight: () => 1, answer: ({ serverMs }) => ok({ serverTime: Math.floor(serverMs) }) },
   },
-  "/api/v3/ticker/price": { security: "none", weight: (params) => (params.has("symbol") ? 2 : 4), answer: tickerPrice },
-  "/sapi/v1/system/status": { security: "none", weight: () => 1, answer: () => ok({ status: 0, msg: "normal" }) },
+  "/api/v3/ticker/price": {
+    GET: { security: "none", weight: (params) => (params.has("symbol") ? 2 : 4), answer: tickerPrice },
+  },
+  "/sapi/v1/system/status": {
+    GET: { security: "none", weight: () => 1, answer: () => ok({ status: 0, msg: "normal" }) },
+  },
   "/sapi/v1/account/apiRestrictions": {
-    security: "signed",
-    weight: () => 1,
-    answer: ({ restrictions }) => ok(keyRestrictions(restrictions)),
+    GET: {
+      security: "signed",
+      weight: () => 1,
+      answer: ({ restrictions }) => ok(keyRestrictions(restrictions)),
+    },
   },
-  "/sapi/v1/margin/account": { security: "signed", weight: () => 10, answer: marginAccount },
-  "/sapi/v1/margin/tradeCoeff": { security: "signed", weight: () => 10, answer: tradeCoeff },
-  "/sapi/v1/margin/isolated/account": { security: "signed", weight: () => 10, answer: isolatedAccount },
-  "/sapi/v1/margin/priceIndex": { security: "key", weight: () => 10, answer: priceIndex },
+  "/sapi/v1/margin/account": { GET: { security: "signed", weight: () => 10, answer: marginAccount } },
+  "/sapi/v1/margin/tradeCoeff": { GET: { security: "signed", weight: () => 10, answer: tradeCoeff } },
+  "/sapi/v1/margin/isolated/account": { GET: { security: "signed", weight: () => 10, answer: isolatedAccount } },
+  "/sapi/v1/margin/priceIndex": { GET: { security: "key", weight: () => 10, answer: priceIndex } },
+  "/sapi/v1/margin/capital-flow": { GET: { security: "signed", weight: () => 100, answer: capitalFlow } },
+  "/sapi/v1/margin/transfer": { GET: { security: "signed", weight: () => 1, answer: transfers } },
+  "/sapi/v1/margin/forceLiquidationRec": { GET: { security: "signed", weight: () => 1, answer: forceLiquidations } },
+  "/sapi/v1/margin/liquidation-loan": {
+    GET: { security: "signed", weight: () => 100, isPerUser: true, answer: liquidationLoan },
+  },
+  "/sapi/v1/margin/delist-schedule": { GET: { security: "key", weight: () => 100, answer: delistSchedule } },
+  "/sapi/v1/margin/restricted-asset": { GET: { security: "key", weight: () => 1, answer: restrictedAsset } },
+  "/sapi/v1/margin/listen-key": {
+    POST: { security: "key", weight: () => 1, isPerUser: true, answer: createListenKey },
+    PUT: { security: "key", weight: () => 1, isPerUser: true, answer: extendListenKey },
+  },
+  "/sapi/v1/userListenToken": {
+    POST: { security: "key", weight: () => 1, isPerUser: true, answer: createListenToken },
+  },
 };
 
 /** Requests for which a key has to keep its distance. */
-export const isSpaced = (path: string, { security }: Route): boolean =>
-  security !== "none" && path.startsWith("/sapi/v1/margin/");
+export const isSpaced = (path: string, methods: Path): boolean =>
+  Object.values(methods).some(({ security }) => security !== "none") &&
+  (path.startsWith("/sapi/v1/margin/") || path === "/sapi/v1/userListenToken");
 
 function marginAccount({ book, prices }: KeyedAsk): Reply {
   return book.cross === undefined ? noCrossAccount() : ok(crossAccount(book.cross, prices));
@@ -84,6 +122,18 @@ function marginAccount({ book, prices }: KeyedAsk): Reply {
 
 function tradeCoeff({ book }: KeyedAsk): Reply {
   return book.cross === undefined ? noCrossAccount() : ok(tradeCoefficients(book.cross.bars));
+}
+
+/** Without a loan the body is empty: that is what others have met with, the documents say nothing. */
+function liquidationLoan({ book }: KeyedAsk): Reply {
+  const loan = book.cross?.loan;
+  if (loan === undefined) return ok(undefined);
+  return ok({
+    asset: LOAN_ASSET,
+    amount: decimal(loan.amount),
+    repaidAmount: decimal(loan.repaid),
+    remainingAmount: decimal(remainingOf(loan)),
+  });
 }
 
 function isolatedAccount(ask: KeyedAsk): Reply {

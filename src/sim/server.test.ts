@@ -1,21 +1,15 @@
-import { createHmac } from "node:crypto";
 import { once } from "node:events";
 import { connect, createServer } from "node:net";
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { READ_ONLY_KEY } from "../../test/support/exchange.ts";
+import { API_KEY, CREDENTIAL, SERVER_START_MS, SIM_START_MS, useSimulators } from "../../test/support/simulator.ts";
 import { deposit, openPair, type ScriptedAction, setRights } from "./actions.ts";
 import { bookOf, crossBook, holding, pairBook, TIERS } from "./book.ts";
 import type { SimEvent } from "./play.ts";
-import { derivedPath } from "./price-path.ts";
-import { type Simulator, type SimulatorOptions, startSimulator } from "./server.ts";
 
-const API_KEY = "vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A";
-const SECRET = "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j";
 const ACCOUNT = "/sapi/v1/margin/account";
 const ISOLATED = "/sapi/v1/margin/isolated/account";
 const RESTRICTIONS = "/sapi/v1/account/apiRestrictions";
-const SIM_START_MS = Date.parse("2020-03-12T00:00:30Z");
-const SERVER_START_MS = 1_700_000_000_000;
 
 const BOOK = bookOf({
   cross: crossBook([
@@ -29,39 +23,7 @@ const BOOK = bookOf({
   ],
 });
 
-/** A simulator whose clocks stand still until the test moves them. */
-async function simulate(options: Partial<SimulatorOptions> & { bitcoinAt?: (simMs: number) => number } = {}) {
-  const time = { simMs: SIM_START_MS, serverMs: SERVER_START_MS, monoMs: 0 };
-  const { bitcoinAt = () => 5_000, ...rest } = options;
-  const simulator = await startSimulator({
-    port: 0,
-    keys: [{ apiKey: API_KEY, credential: { kind: "hmac", secret: SECRET }, book: BOOK }],
-    path: derivedPath(bitcoinAt),
-    simNowMs: () => time.simMs,
-    serverNowMs: () => time.serverMs,
-    // Every look at the clock is a second later, so that spacing is no matter unless a test makes it one.
-    monoMs: () => (time.monoMs += 1_000),
-    ...rest,
-  });
-  running.push(simulator);
-  const get = async (target: string, headers: Record<string, string> = {}, method = "GET") => {
-    const response = await fetch(simulator.url + target, { method, headers });
-    const text = await response.text();
-    const body: unknown = text === "" ? undefined : JSON.parse(text);
-    return { status: response.status, headers: response.headers, body };
-  };
-  const signed = (path: string, query = "", apiKey = API_KEY) => {
-    const payload = `${query}${query && "&"}recvWindow=5000&timestamp=${time.serverMs}`;
-    const signature = createHmac("sha256", SECRET).update(payload).digest("hex");
-    return get(`${path}?${payload}&signature=${signature}`, { "X-MBX-APIKEY": apiKey });
-  };
-  return { simulator, time, get, signed };
-}
-
-const running: Simulator[] = [];
-afterEach(async () => {
-  await Promise.all(running.splice(0).map((simulator) => simulator.close()));
-});
+const simulate = useSimulators(BOOK);
 
 // ---------------------------------------------------------------- shapes, against the documented samples
 
@@ -193,7 +155,7 @@ test("the cross account tells its worth in BTC, its levels and its rights", asyn
 test("an account without debt answers 999 and every right", async () => {
   const cross = crossBook([holding("BTC", { free: 1 })]);
   const { signed } = await simulate({
-    keys: [{ apiKey: API_KEY, credential: { kind: "hmac", secret: SECRET }, book: bookOf({ cross }) }],
+    keys: [{ apiKey: API_KEY, credential: CREDENTIAL, book: bookOf({ cross }) }],
   });
   expect((await signed(ACCOUNT)).body).toMatchObject({
     marginLevel: "999.00000000",
@@ -264,7 +226,7 @@ test("an unknown parameter name is ignored: everything comes back", async () => 
 
 test("a key without a cross account is told so, on both paths", async () => {
   const { signed } = await simulate({
-    keys: [{ apiKey: API_KEY, credential: { kind: "hmac", secret: SECRET }, book: bookOf() }],
+    keys: [{ apiKey: API_KEY, credential: CREDENTIAL, book: bookOf() }],
   });
   const answers = [await signed(ACCOUNT), await signed("/sapi/v1/margin/tradeCoeff")];
   expect(answers.map(({ status, body }) => [status, body])).toEqual(
@@ -392,7 +354,7 @@ test("a key is one that may only read, from listed addresses, unless the simulat
   expect((await get(RESTRICTIONS, { "X-MBX-APIKEY": API_KEY })).status).toBe(400); // not signed
   const restrictions = { ipRestrict: false, enableWithdrawals: true };
   const other = await simulate({
-    keys: [{ apiKey: API_KEY, credential: { kind: "hmac", secret: SECRET }, book: BOOK, restrictions }],
+    keys: [{ apiKey: API_KEY, credential: CREDENTIAL, book: BOOK, restrictions }],
   });
   expect((await other.signed(RESTRICTIONS)).body).toEqual({ ...READ_ONLY_KEY, ...restrictions });
 });
@@ -482,6 +444,8 @@ test("simulated time that goes back changes prices, never a book", async () => {
   const second = (await signed(ISOLATED)).body;
   expect(second).toHaveProperty("assets.0.quoteAsset.interest", "0.01600000");
   expect(second).toHaveProperty("assets.0.indexPrice", "6000.00000000");
+  time.simMs += 7_200_000;
+  expect((await signed(ISOLATED)).body).toHaveProperty("assets.0.quoteAsset.interest", "0.01600000");
 });
 
 test("a book given as of an earlier time is played up to now first", async () => {
@@ -506,7 +470,7 @@ test("a script of actions that breaks is told to the client and to the caller", 
 
 test("books without a price and actions without a key are refused at the start", async () => {
   const cross = crossBook([holding("NOPE", { free: 1 })]);
-  const keys = [{ apiKey: API_KEY, credential: { kind: "hmac", secret: SECRET } as const, book: bookOf({ cross }) }];
+  const keys = [{ apiKey: API_KEY, credential: CREDENTIAL, book: bookOf({ cross }) }];
   await expect(simulate({ keys })).rejects.toThrow("no price for NOPEUSDT");
   const action = { atMs: 1, apiKey: "another", text: "adds", change: deposit("cross", "BTC", 1) };
   await expect(simulate({ actions: [action] })).rejects.toThrow('the action "adds" is for a key');
@@ -518,13 +482,13 @@ test("a port that is taken is refused", async () => {
 });
 
 test("the port is free again after close, also with a request that was never finished", async () => {
-  const { simulator, get } = await simulate();
+  const { simulator, get, forget } = await simulate();
   const port = Number(new URL(simulator.url).port);
   const halfway = connect(port, "127.0.0.1");
   await once(halfway, "connect");
   halfway.write("GET /api/v3/time HTTP/1.1\r\n");
   await get("/api/v3/time"); // came later, so the other connection was accepted
-  running.length = 0;
+  forget();
   const ended = once(halfway, "close");
   await simulator.close();
   await ended;

@@ -1,10 +1,12 @@
-// The simulated exchange on HTTP, for the demo, the benchmarks, and for anyone who wants to try a client without an account. It
+// The simulated exchange on HTTP and WebSocket, for the demo, the benchmarks, and for anyone who wants to try a client without an account. It
 // never touches a real account.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { PushStream } from "../core/push.ts";
 import { withoutSignature } from "./auth.ts";
 import { createExchange, type ExchangeOptions, type Incoming } from "./exchange.ts";
 import { type Reply, refuse } from "./reply.ts";
+import { type ConnectionInfo, createStreams, type Streams } from "./streams.ts";
 
 export interface SimulatorOptions extends ExchangeOptions {
   /** 0: any free port. */
@@ -30,11 +32,32 @@ export interface RequestRecord {
   readonly code: number | undefined;
 }
 
+declare global {
+  interface JSON {
+    /** Stands for the text as it is in the output of stringify. ES2026, in Node since 21. */
+    rawJSON(text: string): object;
+  }
+}
+
 export interface Simulator {
+  /** http://host:port */
   readonly url: string;
+  /** ws://host:port, the address of the risk stream; that of the user stream is /ws-api/v3 below it. */
+  readonly streamUrl: string;
   /** The latest requests, oldest first. */
   readonly requests: readonly RequestRecord[];
+  /** Plays all books up to now and ends what has expired, so that events and pushes come without a request. */
   advance(): void;
+  /** The path answers from now on as one that the exchange has given up: HTTP 410, -1020. */
+  retire(path: string): void;
+  /** Open streams. */
+  connections(): readonly ConnectionInfo[];
+  /** Sends any event to every subscription of a stream, whether or not it is true. */
+  push(stream: PushStream, event: object): void;
+  /** Tears all streams down without a close frame. */
+  dropStreams(): void;
+  /** While true the streams are open and dead: nothing is sent, nothing read, no ping answered. */
+  hangStreams(isHung: boolean): void;
   close(): Promise<void>;
 }
 
@@ -51,12 +74,14 @@ interface Rendered {
 
 /** Listens when the promise resolves. Rejects when the port is taken, or the books and keys do not fit (see createExchange). */
 export async function startSimulator(options: SimulatorOptions): Promise<Simulator> {
-  const exchange = createExchange(options);
+  const exchange = createExchange(options, (push) => streams.push(push));
+  const streams = createStreams({ listen: exchange.listen, serverNowMs: exchange.times.serverNowMs });
   const requests: RequestRecord[] = [];
 
   const replyTo = (request: IncomingMessage): Rendered => {
     const incoming = readRequest(request, options.monoMs());
     const { reply, gapMs } = exchange.handle(incoming);
+    streams.sweep();
     const rendered = render(reply);
     requests.push(recordOf(incoming, gapMs, rendered));
     if (requests.length > REQUESTS_MAX) requests.shift();
@@ -72,12 +97,23 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     }
   });
   server.keepAliveTimeout = KEEP_ALIVE_MS;
+  server.on("upgrade", streams.upgrade);
   await listen(server, options.port, options.host ?? "127.0.0.1");
+  const url = urlOf(server);
   return {
-    url: urlOf(server),
+    url,
+    streamUrl: url.replace("http:", "ws:"),
     requests,
-    advance: exchange.advance,
-    close: () => stop(server),
+    advance() {
+      exchange.advance();
+      streams.sweep();
+    },
+    retire: exchange.retire,
+    connections: streams.connections,
+    push: streams.lie,
+    dropStreams: streams.drop,
+    hangStreams: streams.hang,
+    close: () => stop(server, streams),
   };
 }
 
@@ -99,9 +135,13 @@ function render({ status, headers, body }: Reply): Rendered {
   return {
     status,
     headers: { "Content-Type": "application/json;charset=UTF-8", ...headers },
-    body: JSON.stringify(body),
+    body: body === undefined ? "" : JSON.stringify(body, exactly),
   };
 }
+
+/** Ids beyond 2^53 are bigints, and go out as bare numbers with every digit right. */
+const exactly = (_key: string, value: unknown): unknown =>
+  typeof value === "bigint" ? JSON.rawJSON(`${value}`) : value;
 
 function recordOf(
   { monoMs, method, path, rawQuery, apiKey }: Incoming,
@@ -143,10 +183,11 @@ function listen(server: Server, port: number, host: string): Promise<void> {
   });
 }
 
-function stop(server: Server): Promise<void> {
+function stop(server: Server, streams: Streams): Promise<void> {
   return new Promise((resolve, reject) => {
     server.close((error) => (error === undefined ? resolve() : reject(error)));
     server.closeAllConnections();
+    streams.drop(); // an upgraded connection is no longer one of the server's own
   });
 }
 

@@ -55,6 +55,9 @@ test("says where it listens, what to save, and what happens in simulated time", 
   expect(text).toMatch(
     /baseUrl: http:\/\/127\.0\.0\.1:\d+\n[\s\S]*apiKey: margindSimulatorKey\w+\n\s+apiSecret: margindSimulatorSecret\w+/,
   );
+  expect(text).toMatch(
+    /stream:\n {6}riskUrl: (ws:\/\/127\.0\.0\.1:\d+)\n {6}userUrl: \1\/ws-api\/v3\n[\s\S]*stream: true/,
+  );
   expect(lines.filter((line) => line.startsWith("2020-"))).toEqual([
     "2020-03-12 10:40  isolated BTCUSDT: the owner's stop-loss sells 2.39 BTC; the debt stays",
   ]);

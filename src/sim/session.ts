@@ -7,6 +7,7 @@ import { parseBars } from "./bars.ts";
 import type { Book } from "./book.ts";
 import { parseBookFile } from "./book-file.ts";
 import { crashPath, demoActions, demoBook } from "./demo-book.ts";
+import type { MarketAction } from "./market.ts";
 import type { SimEvent } from "./play.ts";
 import { type BarsPath, barsPath, type PricePath, randomPath } from "./price-path.ts";
 import { type Simulator, startSimulator } from "./server.ts";
@@ -60,7 +61,7 @@ interface Market {
 export async function runSession(settings: SessionSettings, { clock, print, signal }: SessionWorld): Promise<void> {
   const market = openMarket(settings, clock.wallMs());
   const credentials = settings.credentials ?? DEMO_CREDENTIALS;
-  const { book, actions } = openBook(settings.book, credentials.apiKey);
+  const { book, actions, announcements } = openBook(settings.book, credentials.apiKey);
   const startedMs = clock.monoMs();
   const simNowMs = () => market.startMs + (clock.monoMs() - startedMs) * settings.speed;
   const simulator = await start({
@@ -70,13 +71,14 @@ export async function runSession(settings: SessionSettings, { clock, print, sign
     path: market.path,
     bookAtMs: market.bookAtMs,
     actions,
+    market: announcements,
     simNowMs,
     serverNowMs: clock.wallMs,
     monoMs: clock.monoMs,
     onEvent: (event: SimEvent) => print(`${stamp(event.atMs)}  ${event.text}`),
   });
   try {
-    for (const line of banner(simulator.url, market, settings)) print(line);
+    for (const line of banner(simulator, market, settings)) print(line);
     await tick(simulator, { clock, signal, isOver: () => simNowMs() >= market.endMs, print });
   } finally {
     await simulator.close();
@@ -119,13 +121,16 @@ function openMarket({ csv, seed, startMs }: SessionSettings, nowMs: number): Mar
 
 const readBars = (file: string): BarsPath => reading(file, (text) => barsPath(parseBars(text)));
 
-function openBook(
-  file: string | undefined,
-  apiKey: string,
-): { readonly book: Book; readonly actions: readonly ScriptedAction[] } {
-  if (file === undefined) return { book: demoBook(), actions: demoActions(apiKey) };
-  const { book, actionsFor } = reading(file, parseBookFile);
-  return { book, actions: actionsFor(apiKey) };
+interface Story {
+  readonly book: Book;
+  readonly actions: readonly ScriptedAction[];
+  readonly announcements: readonly MarketAction[];
+}
+
+function openBook(file: string | undefined, apiKey: string): Story {
+  if (file === undefined) return { book: demoBook(), actions: demoActions(apiKey), announcements: [] };
+  const { book, actionsFor, market } = reading(file, parseBookFile);
+  return { book, actions: actionsFor(apiKey), announcements: market };
 }
 
 function reading<T>(file: string, parse: (text: string) => T): T {
@@ -162,7 +167,11 @@ const hasCode = (error: unknown, ...codes: readonly string[]): boolean =>
 
 // ---------------------------------------------------------------- what is printed
 
-function banner(url: string, { text }: Market, { speed, credentials }: SessionSettings): readonly string[] {
+function banner(
+  { url, streamUrl }: Simulator,
+  { text }: Market,
+  { speed, credentials }: SessionSettings,
+): readonly string[] {
   const { apiKey, secret } = credentials ?? DEMO_CREDENTIALS;
   return [
     `Simulated exchange on ${url}: no real account, no real money.`,
@@ -173,10 +182,14 @@ function banner(url: string, { text }: Market, { speed, credentials }: SessionSe
     "  stateDir: ./state-simulated",
     "  exchange:",
     `    baseUrl: ${url}`,
+    "    stream:",
+    `      riskUrl: ${streamUrl}`,
+    `      userUrl: ${streamUrl}/ws-api/v3`,
     "  accounts:",
     "    simulated:",
     `      apiKey: ${apiKey}`,
     `      apiSecret: ${credentials === undefined ? secret : "# the one that you gave with --secret"}`,
+    "      stream: true # pushed events bring the next look forward; without it margind only polls",
     "  notifiers:",
     "    terminal:",
     "      type: console",

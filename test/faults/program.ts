@@ -1,5 +1,6 @@
 // The whole program in the simulated machine: what src/app.ts opens and in which order, over the ports of the simulator, and the
 // supervisor that starts it again. A process that dies leaves nothing behind but the disk and what is already on the wire.
+
 import { type Binance, createBinance } from "../../src/binance/client.ts";
 import { type Notifier, StoreError } from "../../src/core/ports.ts";
 import type { Store } from "../../src/core/store.ts";
@@ -10,6 +11,7 @@ import { Secret } from "../../src/lib/secret.ts";
 import { beginLife, configVerdict, endLife, troubleNotice } from "../../src/life.ts";
 import type { StartSchedule } from "../../src/schedule.ts";
 import { banOf, barsOf } from "../../src/store/facts.ts";
+import { NO_STREAM } from "../support/no-stream.ts";
 import type { Channels } from "./channels.ts";
 import type { Disk } from "./disk.ts";
 import { type FakeExchange, KEYS } from "./exchange.ts";
@@ -142,6 +144,7 @@ export function createMachine(parts: MachineParts): Machine {
     const http = exchange.httpFor(life);
     const drawn = { next: random.next };
     const binance = createBinance({
+      stream: NO_STREAM,
       baseUrl: "https://api.binance.com",
       minSpacingMs: scenario.minSpacingMs,
       timeoutMs: scenario.timeoutMs,

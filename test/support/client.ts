@@ -1,5 +1,6 @@
 // The whole Binance client against a scripted exchange over real sockets, on a clock that a test may jump forward. After each test:
 // everything is closed, nothing that the client said holds a secret, and the exchange was sent nothing but GET.
+
 import { afterEach, expect } from "vitest";
 import {
   type Ban,
@@ -14,6 +15,7 @@ import { type Log, silentLog } from "../../src/lib/log.ts";
 import { Secret } from "../../src/lib/secret.ts";
 import { BARS_3X } from "./answers.ts";
 import { API_KEY, API_SECRET, type FakeExchange, type FakeOptions, startExchange } from "./exchange.ts";
+import { NO_STREAM } from "./no-stream.ts";
 import { untilTrue } from "./server.ts";
 import { createWarpClock, type WarpClock } from "./warp-clock.ts";
 
@@ -83,6 +85,7 @@ export function useClient() {
     const warnings: string[] = [];
     const notes: string[] = [];
     const binance = createBinance({
+      stream: NO_STREAM,
       baseUrl: server.url,
       minSpacingMs: 0,
       timeoutMs: 2 * SECOND,

@@ -12,6 +12,8 @@ export const CROSS = "/sapi/v1/margin/account";
 export const ISOLATED = "/sapi/v1/margin/isolated/account";
 export const COEFF = "/sapi/v1/margin/tradeCoeff";
 export const RESTRICTIONS = "/sapi/v1/account/apiRestrictions";
+export const FLOWS = "/sapi/v1/margin/capital-flow";
+export const TRANSFERS = "/sapi/v1/margin/transfer";
 export const TIME = "/api/v3/time";
 
 export interface Seen {
@@ -111,7 +113,8 @@ export function send(response: ServerResponse, { status = 200, headers = {}, bod
 /** What Binance answers to a right request, and how it refuses a wrong one. */
 function documented(request: Seen, serverMs: number): Answer {
   if (request.path === TIME) return { body: { serverTime: Math.floor(serverMs) } };
-  const flaw = flawOf(request, serverMs);
+  const isKeyOnly = request.path.endsWith("delist-schedule") || request.path.endsWith("restricted-asset");
+  const flaw = isKeyOnly ? undefined : flawOf(request, serverMs);
   if (flaw !== undefined) return flaw;
   const headers = { "x-sapi-used-ip-weight-1m": "10" };
   switch (request.path) {
@@ -123,6 +126,16 @@ function documented(request: Seen, serverMs: number): Answer {
       return { headers: { "x-sapi-used-ip-weight-1m": "1" }, body: READ_ONLY_KEY };
     case COEFF:
       return { headers, body: { normalBar: "1.25", marginCallBar: "1.16", forceLiquidationBar: "1.1" } };
+    case FLOWS:
+    case "/sapi/v1/margin/delist-schedule":
+      return { headers, body: [] };
+    case TRANSFERS:
+    case "/sapi/v1/margin/forceLiquidationRec":
+      return { headers, body: { rows: [], total: 0 } };
+    case "/sapi/v1/margin/liquidation-loan":
+      return { headers, body: {} };
+    case "/sapi/v1/margin/restricted-asset":
+      return { headers, body: { openLongRestrictedAsset: [], maxCollateralExceededAsset: [] } };
     default:
       return { status: 404, body: { code: -1099, msg: "Not found" } };
   }

@@ -1,5 +1,6 @@
 // One account, watched as the daemon watches it, without its schedule and its channels: a scripted exchange over real sockets, the real
 // client, rules and ledger over a store in memory, on a clock that a test may jump forward. What would be sent is only collected.
+
 import { createBinance } from "../../src/binance/client.ts";
 import type { RuleConfig } from "../../src/core/rules/types.ts";
 import type { Snapshot } from "../../src/core/store.ts";
@@ -12,6 +13,7 @@ import { accountOf, never, SECOND } from "./client.ts";
 import { bookOf, messageText, UTC } from "./desk.ts";
 import { type FakeExchange, type FakeOptions, startExchange } from "./exchange.ts";
 import { createMemoryStore, type MemoryStore } from "./memory-store.ts";
+import { NO_STREAM } from "./no-stream.ts";
 import { createWarpClock, type WarpClock } from "./warp-clock.ts";
 
 export interface WatchedOptions extends FakeOptions {
@@ -91,6 +93,7 @@ function startProcess(options: WatchedOptions, { url, store, clock, told, warnin
   const stillWaiting = () => () => true;
   const ledger = openLedger({ store, instance: "test", notifiers, log, isWatched: () => true, stillWaiting });
   const binance = createBinance({
+    stream: NO_STREAM,
     baseUrl: options.baseUrl ?? url,
     minSpacingMs: 0,
     timeoutMs: 2 * SECOND,

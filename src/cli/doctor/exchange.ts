@@ -5,10 +5,11 @@ import { type Ban, type BinanceExchange, createBinance } from "../../binance/cli
 import type { AccountConfig, Config } from "../../config/config.ts";
 import { nextPolls } from "../../config/cron.ts";
 import type { Check } from "../../core/finding.ts";
+import type { HistoryKind } from "../../core/history.ts";
 import type { RightsRead } from "../../core/key-rights.ts";
 import type { Clock, ReadResult } from "../../core/ports.ts";
 import { silentLog } from "../../lib/log.ts";
-import { clockFinding, keyFinding, readFinding } from "./judge.ts";
+import { clockFinding, historyFinding, keyFinding, readFinding } from "./judge.ts";
 
 export interface ExchangeParts {
   readonly clock: Clock;
@@ -68,11 +69,12 @@ interface Visit {
 }
 
 function accountChecks(
-  { name, cross, isolated, poll, requireReadOnlyKey }: AccountConfig,
+  account: AccountConfig,
   exchange: BinanceExchange,
   readClock: ReadClock,
   { clock, isDaemonRunning }: ExchangeParts,
 ): readonly Check[] {
+  const { name, cross, isolated, poll, requireReadOnlyKey } = account;
   const visit = once(async (signal): Promise<Visit> => {
     const pause = (ms: number) => clock.sleep(ms, signal).catch(() => undefined); // the reads will say that they were stopped
     await Promise.race([readClock(signal), pause(CLOCK_MAX_MS)]);
@@ -93,6 +95,60 @@ function accountChecks(
         return readFinding(result);
       },
     })),
+    // A running daemon says itself what it cannot read, and its own reads beside the polls come at no time that could be avoided.
+    ...historyChecks(
+      isDaemonRunning ? NOTHING_BESIDE : account,
+      exchange,
+      async (signal) => void (await Promise.all((await visit(signal)).reads)),
+      clock,
+    ),
+  ];
+}
+
+const NOTHING_BESIDE = {
+  name: "",
+  cross: false,
+  flows: undefined,
+  transfers: undefined,
+  delistings: undefined,
+} as const;
+
+/** A row or none: what counts is that the exchange lets this key read it. */
+const HISTORY_SPAN_MS = 60_000;
+
+/** What is read beside the polls, as far as the config wants it: one small request each, after those of the poll. */
+function historyChecks(
+  { name, cross, flows, transfers, delistings }: Pick<AccountConfig, keyof typeof NOTHING_BESIDE>,
+  { history, market }: BinanceExchange,
+  visited: (signal: AbortSignal) => Promise<void>,
+  clock: Clock,
+): readonly Check[] {
+  const rows = (kind: HistoryKind) => async (signal: AbortSignal) => {
+    const parts = history.read({ kind, symbol: undefined }, history.nowMs() - HISTORY_SPAN_MS, signal);
+    for await (const part of parts) if (!part.ok) return part.failure;
+    return undefined;
+  };
+  const schedule = async (signal: AbortSignal) => {
+    const read = await market.delistings(signal);
+    return read.ok ? undefined : read.failure;
+  };
+  const wanted = [
+    ...(flows !== undefined && cross ? [{ name: "capital flow", read: rows("flow") }] : []),
+    ...(transfers !== undefined && cross ? [{ name: "transfers", read: rows("transfer") }] : []),
+    ...(delistings !== undefined ? [{ name: "delistings", read: schedule }] : []),
+  ];
+  if (wanted.length === 0) return [];
+  return [
+    {
+      name: `history ${name}`,
+      async run(signal) {
+        await visited(signal);
+        const found = await Promise.all(
+          wanted.map(async (each) => ({ name: each.name, failure: await each.read(signal) })),
+        );
+        return historyFinding(found, clock.wallMs());
+      },
+    },
   ];
 }
 

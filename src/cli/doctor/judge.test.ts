@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { AssetBalance, CrossAnswer, Failure, IsolatedAnswer, PairAnswer, ReadResult } from "../../core/ports.ts";
 import { quietWaitMs } from "./exchange.ts";
-import { clockFinding, keyFinding, readFinding } from "./judge.ts";
+import { clockFinding, historyFinding, keyFinding, readFinding } from "./judge.ts";
 
 const NOW_MS = Date.UTC(2026, 10, 21, 2, 2);
 const limits = { recvWindowMs: 5_000, nowMs: NOW_MS };
@@ -209,4 +209,18 @@ test.each<[string, number, number]>([
   ["* * * * * *", 0.5, 0],
 ])("a daemon that polls at %s is given way at %f s for %i ms", (poll, second, waitMs) => {
   expect(quietWaitMs(poll, AT(second))).toBe(waitMs);
+});
+
+test("what is read beside the polls: all of it, or a warning that names what is not", () => {
+  const read = (name: string) => ({ name, failure: undefined });
+  expect(historyFinding([read("capital flow"), read("transfers")], NOW_MS)).toEqual({
+    status: "good",
+    text: "read: capital flow, transfers",
+  });
+  const failure: Failure = { code: "rejected_key", detail: "error -2015, key, address or permission" };
+  expect(historyFinding([read("transfers"), { name: "capital flow", failure }], NOW_MS)).toMatchObject({
+    status: "warning",
+    text: expect.stringMatching(/^capital flow cannot be read: .*-2015/),
+    todo: expect.stringContaining("or turn them off"),
+  });
 });

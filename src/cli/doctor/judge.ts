@@ -117,6 +117,19 @@ function debts(pairs: readonly PairAnswer[]): string {
   return indebted.length === 0 ? "nothing is owed" : `${indebted.length} with debt`;
 }
 
+/** Of what is read beside the polls. Not to have it is no failure: the level is watched all the same. */
+export function historyFinding(
+  found: readonly { readonly name: string; readonly failure: Failure | undefined }[],
+  nowMs: number,
+): Finding {
+  const unread = found.flatMap(({ name, failure }) => (failure === undefined ? [] : [{ name, failure }]));
+  const [first] = unread;
+  if (first === undefined) return good(`read: ${found.map(({ name }) => name).join(", ")}`);
+  const names = unread.map(({ name }) => name).join(", ");
+  const todo = `${ADVICE[first.failure.code]}; until then nothing that only these tell is noticed, or turn them off (flows, transfers, delistings)`;
+  return warning(`${names} cannot be read: ${failureText(first.failure, nowMs)}`, todo);
+}
+
 const LISTED_MAX = 5;
 
 function listed(symbols: readonly string[]): string {

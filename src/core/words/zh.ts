@@ -4,6 +4,7 @@ import type { FieldName } from "../rules/fields.ts";
 import type { LostState } from "../situation.ts";
 import type { Words } from "./en.ts";
 import { EVENT_WORDS } from "./events.ts";
+import { SOURCE_NAMES_ZH } from "./source.ts";
 
 const SEVERITY: Readonly<Record<Severity, string>> = { info: "提示", warning: "警告", critical: "严重" };
 
@@ -82,7 +83,8 @@ export const zh: Words = {
     const [kind, name] = subject.split(" ");
     if (kind === "flow") return `${name} 逐仓资金流水`;
     if (kind === "transfer") return `${name} 逐仓划转`;
-    if (kind === "asset" || kind === "source") return subject.slice(kind.length + 1);
+    if (kind === "asset") return subject.slice(kind.length + 1);
+    if (kind === "source") return SOURCE_NAMES_ZH[subject.slice(kind.length + 1)] ?? subject.slice(kind.length + 1);
     return kind === "isolated" ? `${name} 逐仓` : subject.replace(/^notifier /, "通知渠道 ");
   },
   source: { cross: "全仓账户", isolated: "逐仓交易对" },

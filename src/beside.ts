@@ -1,0 +1,90 @@
+// What is watched of an account beside its polls: history, delistings, and what the exchange pushes. Each runs on a schedule of its own,
+// begins after the first poll, and never holds one up: its requests go behind those of the account.
+import type { HistoryReader } from "./core/history.ts";
+import type { MarketReader } from "./core/market.ts";
+import { symbolOf } from "./core/observe.ts";
+import { PUSH_STREAMS, type PushReader } from "./core/push.ts";
+import type { EventRule } from "./core/rules/types.ts";
+import type { Store } from "./core/store.ts";
+import { createHistoryWatch } from "./history.ts";
+import type { Log } from "./lib/log.ts";
+import { createMarketWatch } from "./market.ts";
+import { startPush } from "./push.ts";
+import type { Schedule, StartSchedule } from "./schedule.ts";
+import type { Sources } from "./sources.ts";
+import type { Shared, Watch } from "./watch.ts";
+
+/** What one key can read beside its account. */
+export interface Readers {
+  readonly history: HistoryReader;
+  readonly market: MarketReader;
+  readonly push: PushReader;
+}
+
+export interface BesideParts {
+  readonly readers: Readers;
+  readonly shared: Shared;
+  readonly sources: Sources;
+  readonly store: Pick<Store, "dropEvents">;
+  readonly eventRules: readonly EventRule[];
+  readonly schedule: StartSchedule;
+  readonly log: Log;
+  /** Something moved: poll soon. */
+  pollSoon(): void;
+  /** A failure that nobody foresaw. */
+  background(work: Promise<void>): void;
+}
+
+export interface Beside {
+  /** Everything else ends with the signal. */
+  readonly schedules: readonly Schedule[];
+  /** To be called after every poll. */
+  look(): void;
+}
+
+export function startBeside(watch: Watch, parts: BesideParts, signal: AbortSignal): Beside {
+  const { shared, readers, log } = parts;
+  const { account } = watch;
+  const common = { ...shared, account: account.name, sources: parts.sources, log };
+  const owing = () =>
+    (shared.ledger.snapshot(account.name)?.known ?? []).flatMap(({ subject }) => symbolOf(subject) || []);
+  const history = createHistoryWatch({
+    ...common,
+    ...{ reader: readers.history, eventRules: parts.eventRules, flows: account.flows, transfers: account.transfers },
+    cross: account.cross,
+    owing,
+    dropEvents: parts.store.dropEvents,
+  });
+  const market = createMarketWatch({ ...common, reader: readers.market, latest: watch.latest });
+
+  const slowly = (name: string, poll: string | undefined, run: (signal: AbortSignal) => Promise<void>): Schedule[] =>
+    poll === undefined
+      ? []
+      : [parts.schedule({ name: `${account.name} ${name}`, expression: poll, log, run: onceSeen(watch, run, signal) })];
+  const schedules = [
+    ...slowly("flows", account.flows?.poll, history.flows),
+    ...slowly("transfers", account.transfers?.poll, history.transfers),
+    ...slowly("delistings", account.delistings?.poll, market.run),
+  ];
+  if (account.stream === true && account.cross) {
+    const push = { ...common, push: readers.push, streams: PUSH_STREAMS, pollNow: parts.pollSoon };
+    parts.background(startPush({ ...push, bars: watch.parts.exchange.bars }, signal));
+  }
+  return { schedules, look: account.delistings === undefined ? () => undefined : market.look };
+}
+
+/** One run at a time, the first after the account was polled. */
+function onceSeen(watch: Watch, run: (signal: AbortSignal) => Promise<void>, signal: AbortSignal): () => Promise<void> {
+  let isRunning = false;
+  const stopped = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+  return async () => {
+    if (isRunning) return;
+    isRunning = true;
+    try {
+      await Promise.race([watch.polled, stopped]);
+      if (!signal.aborted) await run(signal);
+    } finally {
+      isRunning = false;
+    }
+  };
+}

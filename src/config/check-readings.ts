@@ -1,0 +1,66 @@
+// Checks of what is read beside the polls: the schedules, under every account and at the top of the file, and rules on rows that
+// nobody reads.
+import type { EventRule } from "../core/rules/types.ts";
+import { durationText } from "../lib/duration.ts";
+import { cronMistake, shortestGapMs } from "./cron.ts";
+import { isOff, pairsOf, READINGS, type Reading } from "./readings.ts";
+import type { Check } from "./report.ts";
+import type { Draft } from "./schema.ts";
+import { blocksAt, type Path } from "./source.ts";
+
+/** Each read weighs 100, for the cross account and for every pair. */
+const FLOWS_LEAST_MS = 10_000;
+
+export function checkReadings(check: Check): void {
+  const { draft, source } = check;
+  for (const reading of READINGS) {
+    checkSchedule(check, draft[reading], [reading], reading);
+    for (const [name, account] of blocksAt(source, "accounts", draft.accounts)) {
+      checkSchedule(check, account[reading], ["accounts", name, reading], reading);
+    }
+  }
+}
+
+function checkSchedule(
+  { source, report, nowMs }: Check,
+  block: { readonly poll?: string | undefined } | boolean | null | undefined,
+  path: Path,
+  reading: Reading,
+): void {
+  if (typeof block !== "object" || block?.poll === undefined) return;
+  const pollPath = [...path, "poll"];
+  const mistake = cronMistake(block.poll, { show: !source.isInterpolated(pollPath) });
+  if (mistake !== undefined) {
+    report.add(pollPath, mistake);
+    return;
+  }
+  const gapMs = reading === "flows" ? shortestGapMs(block.poll, nowMs) : FLOWS_LEAST_MS;
+  if (gapMs >= FLOWS_LEAST_MS) return;
+  report.warn(
+    pollPath,
+    `reads again after ${durationText(gapMs)}, and each read weighs 100: expected at least ${durationText(FLOWS_LEAST_MS)} between two`,
+  );
+}
+
+const READ_FOR = { flow: "flows", transfer: "transfers" } as const satisfies Record<EventRule["on"], Reading>;
+
+/** A rule on rows that no account reads. */
+export function warnUnread({ draft, report }: Check, on: EventRule["on"], path: Path): void {
+  const reading = READ_FOR[on];
+  const accounts = Object.values(draft.accounts ?? {});
+  if (accounts.length === 0 || accounts.some((account) => !isOff(account[reading], draft[reading]))) return;
+  report.warn(path, `${reading} are off for every account, so this never holds`);
+}
+
+/** The pairs of an account that can turn up on a subject; of rows, `all` are those that the account itself watches. */
+export function pairsSeen(
+  { isolated, ...account }: NonNullable<Draft["accounts"]>[string],
+  draft: Draft,
+  on: "isolated" | EventRule["on"],
+): typeof isolated {
+  if (on === "isolated") return isolated;
+  const reading = READ_FOR[on];
+  if (isOff(account[reading], draft[reading])) return "none";
+  const said = pairsOf(account[reading], draft[reading]) ?? "all";
+  return said === "all" ? isolated : said;
+}

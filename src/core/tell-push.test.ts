@@ -1,0 +1,127 @@
+// What people read of pushes, in both languages, word by word.
+import { describe, expect, test } from "vitest";
+import { BARS_3X, cross, debtFree, observe } from "../../test/support/answers.ts";
+import { bookOf, messageText, openDesk } from "../../test/support/desk.ts";
+import { notice, type Scene } from "./advance.ts";
+import type { Language } from "./format.ts";
+import { afterLook, pushed } from "./margin-call.ts";
+import type { Answer } from "./ports.ts";
+import type { PushedCall } from "./situation.ts";
+
+const NOW_MS = Date.UTC(2020, 2, 12, 3, 12, 5);
+const SECOND = 1000;
+const book = bookOf();
+
+/** Everything that is told of one call, in order. */
+function story(
+  call: Partial<PushedCall>,
+  language: Language,
+  looks: readonly (readonly [number, Answer])[] = [],
+  level?: number,
+): string[] {
+  const desk = openDesk({ rules: [], locale: { timezone: "UTC", language } });
+  const told: string[] = [];
+  const scene = (nowMs: number): Scene => ({
+    states: desk.states(),
+    book,
+    bars: BARS_3X,
+    nowMs,
+    known: (_, subject) =>
+      level === undefined
+        ? undefined
+        : { subject, atMs: NOW_MS, level, status: null, distancePct: null, severity: null },
+  });
+  const take = (moved: ReturnType<typeof pushed>, nowMs: number) => {
+    for (const { message } of desk.take(moved, nowMs).notifications)
+      told.push(messageText(message).replace(/\n#.*$/, ""));
+  };
+  take(pushed("main", { status: "MARGIN_CALL", level: 1.1, atMs: NOW_MS, ...call }, scene(NOW_MS)), NOW_MS);
+  for (const [afterS, answer] of looks) {
+    const atMs = NOW_MS + afterS * SECOND;
+    take(afterLook(observe(answer, { atMs }), scene(atMs)), atMs);
+  }
+  return told;
+}
+
+const every10s = (fromS: number, toS: number, answer: Answer) =>
+  Array.from({ length: (toS - fromS) / 10 + 1 }, (_, nth) => [fromS + 10 * nth, answer] as const);
+
+describe("a margin call", () => {
+  test.each<[Partial<PushedCall>, number | undefined, string]>([
+    [
+      {},
+      1.24,
+      `CRITICAL · main · Binance calls for margin (pushed): margin level 1.10
+Binance's own stream said MARGIN_CALL at 03:12:05 UTC; the account was last read at 1.24.
+Look at the account now: add collateral or repay. This ends only when the account's own answer is well.`,
+    ],
+    [
+      { status: "PRE_LIQUIDATION", level: undefined },
+      undefined,
+      `CRITICAL · main · Binance is about to liquidate (pushed)
+Binance's own stream said PRE_LIQUIDATION at 03:12:05 UTC.
+Look at the account now: add collateral or repay. This ends only when the account's own answer is well.`,
+    ],
+    [
+      { status: "FORCE_LIQUIDATION", level: undefined },
+      1.08,
+      `CRITICAL · main · Binance is liquidating (pushed): margin level 1.08
+Binance's own stream said FORCE_LIQUIDATION at 03:12:05 UTC; the account was last read at 1.08.
+Look at the account now: add collateral or repay. This ends only when the account's own answer is well.`,
+    ],
+  ])("is told: %j beside %j", (call, level, text) => {
+    expect(story(call, "en", [], level)).toEqual([text]);
+  });
+
+  test("is told again, and its end, by the account's own answers", () => {
+    const looks = [...every10s(10, 310, cross(1.12)), ...every10s(320, 350, cross(1.52))];
+    expect(story({}, "en", looks).slice(1)).toEqual([
+      `STILL CRITICAL · main · Binance calls for margin (pushed): margin level 1.12
+Binance's own stream called at 03:12:05 UTC; the account's own answer now says 1.12.
+Look at the account now: add collateral or repay. This ends only when the account's own answer is well.`,
+      `RESOLVED · main · margin call is over: margin level 1.52
+The account's own answer says 1.52 again.
+Open for 5 min 50 s, at worst critical. 2 messages before this.`,
+    ]);
+  });
+
+  test("that ends without debt says so", () => {
+    expect(story({}, "en", every10s(10, 40, debtFree())).at(-1)).toBe(
+      `RESOLVED · main · margin call is over: no debt
+There is no debt any more: repaid, closed or liquidated. If that was not you, look at the account now.
+Open for 40 s, at worst critical. 1 message before this.`,
+    );
+  });
+});
+
+function streamText(reason: string | undefined, language: Language): string {
+  const facts = { about: "stream", stream: "risk", reason } as const;
+  const id = { account: "main", subject: "source risk stream", rule: "stream-retired" } as const;
+  const desk = openDesk({ locale: { timezone: "UTC", language } });
+  const moved = notice(id, reason === undefined ? "info" : "warning", facts, { book, nowMs: NOW_MS });
+  return desk
+    .take(moved, NOW_MS)
+    .notifications.map(({ message }) => messageText(message).replace(/\n#.*$/, ""))
+    .join("\n");
+}
+
+test("a stream that is given up, and that works again", () => {
+  expect(streamText("HTTP 410", "en")).toBe(`WARNING · main · Binance does not offer the risk stream any more (HTTP 410)
+The account is polled as before and nothing is missed; only the head start is gone.
+margind tries the stream again every 6 hours, and tells when it works.`);
+  expect(streamText(undefined, "en")).toBe(`INFO · main · the risk stream works again
+What Binance pushes brings the next poll forward again.`);
+});
+
+test("in Chinese nothing stays English but names", () => {
+  const looks = [...every10s(10, 310, cross(1.12)), ...every10s(320, 350, cross(1.52))];
+  const all = [
+    ...story({}, "zh-CN", looks, 1.24),
+    ...story({ status: "PRE_LIQUIDATION", level: undefined }, "zh-CN", every10s(10, 40, debtFree())),
+    streamText("HTTP 410", "zh-CN"),
+    streamText(undefined, "zh-CN"),
+  ];
+  expect(all.length).toBe(7);
+  for (const text of all)
+    expect(text.replaceAll(/margind|main|UTC|HTTP|(MARGIN_CALL|PRE_LIQUIDATION)/g, "")).not.toMatch(/[a-z]{3}/i);
+});

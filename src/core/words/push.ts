@@ -1,0 +1,70 @@
+// Words for what the exchange pushes: margin calls, and streams that it gives up.
+import type { Language } from "../format.ts";
+import type { PushStream } from "../push.ts";
+
+const CALL: Readonly<Record<string, string>> = {
+  MARGIN_CALL: "Binance calls for margin",
+  PRE_LIQUIDATION: "Binance is about to liquidate",
+  FORCE_LIQUIDATION: "Binance is liquidating",
+};
+
+const STREAM: Readonly<Record<PushStream, string>> = { risk: "risk stream", user: "user stream" };
+
+const en = {
+  call: (status: string | undefined): string => CALL[status ?? ""] ?? "Binance calls for margin",
+  /** `level`: in two decimals. */
+  called: (call: string, level: string | undefined) =>
+    level === undefined ? `${call} (pushed)` : `${call} (pushed): margin level ${level}`,
+  callOver: (level: string | undefined) =>
+    level === undefined ? "margin call is over: no debt" : `margin call is over: margin level ${level}`,
+  said: (status: string, time: string, level: string | undefined) =>
+    level === undefined
+      ? `Binance's own stream said ${status} at ${time}.`
+      : `Binance's own stream said ${status} at ${time}; the account was last read at ${level}.`,
+  saidBefore: (time: string, level: string | undefined) =>
+    level === undefined
+      ? `Binance's own stream called at ${time}.`
+      : `Binance's own stream called at ${time}; the account's own answer now says ${level}.`,
+  callDo: "Look at the account now: add collateral or repay.",
+  callEnds: "This ends only when the account's own answer is well.",
+  answerAgain: (level: string) => `The account's own answer says ${level} again.`,
+  retired: (stream: PushStream, reason: string) => `Binance does not offer the ${STREAM[stream]} any more (${reason})`,
+  retiredMeans: "The account is polled as before and nothing is missed; only the head start is gone.",
+  retiredTries: "margind tries the stream again every 6 hours, and tells when it works.",
+  worksAgain: (stream: PushStream) => `the ${STREAM[stream]} works again`,
+  worksMeans: "What Binance pushes brings the next poll forward again.",
+};
+
+export type PushWords = typeof en;
+
+const ZH_CALL: Readonly<Record<string, string>> = {
+  MARGIN_CALL: "币安要求追加保证金",
+  PRE_LIQUIDATION: "币安即将强平",
+  FORCE_LIQUIDATION: "币安正在强平",
+};
+
+const ZH_STREAM: Readonly<Record<PushStream, string>> = { risk: "风险数据流", user: "账户数据流" };
+
+const zh: PushWords = {
+  call: (status) => ZH_CALL[status ?? ""] ?? "币安要求追加保证金",
+  called: (call, level) => (level === undefined ? `${call}（推送）` : `${call}（推送）：风险率 ${level}`),
+  callOver: (level) => (level === undefined ? "追加保证金通知已解除：无负债" : `追加保证金通知已解除：风险率 ${level}`),
+  said: (status, time, level) =>
+    level === undefined
+      ? `币安数据流于 ${time} 推送 ${status}。`
+      : `币安数据流于 ${time} 推送 ${status}；账户最近一次读数为 ${level}。`,
+  saidBefore: (time, level) =>
+    level === undefined
+      ? `币安数据流于 ${time} 发出通知。`
+      : `币安数据流于 ${time} 发出通知；账户当前读数为 ${level}。`,
+  callDo: "请立即查看账户：追加质押资产或还款。",
+  callEnds: "只有账户自身的读数恢复正常，本警报才会解除。",
+  answerAgain: (level) => `账户自身的读数已回到 ${level}。`,
+  retired: (stream, reason) => `币安不再提供${ZH_STREAM[stream]}（${reason}）`,
+  retiredMeans: "轮询照常进行，不会遗漏任何变化，只是不再提前得知。",
+  retiredTries: "margind 每 6 小时重试一次，恢复后会通知。",
+  worksAgain: (stream) => `${ZH_STREAM[stream]}已恢复`,
+  worksMeans: "币安一有推送，就会提前轮询。",
+};
+
+export const PUSH_WORDS: Readonly<Record<Language, PushWords>> = { en, "zh-CN": zh };

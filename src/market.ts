@@ -1,0 +1,108 @@
+// Delistings and restrictions against the book of one account: the announcements are read seldom, the account is looked at again with
+// what the polls bring. The one thing to know: a read that fails leaves the last good announcement standing.
+import type { Advance } from "./core/advance.ts";
+import { announce } from "./core/announce.ts";
+import {
+  type DelistingLook,
+  type DueDates,
+  decodeDue,
+  encodeDue,
+  type Holdings,
+  judgeDelistings,
+  needsPrices,
+} from "./core/delisting.ts";
+import { type Delisting, inOurTime, type MarketReader, type Prices, type Restrictions } from "./core/market.ts";
+import { StoreError } from "./core/ports.ts";
+import { judgeRestrictions } from "./core/restriction.ts";
+import { allOf } from "./core/slow.ts";
+import type { Log } from "./lib/log.ts";
+import type { Sources } from "./sources.ts";
+import type { Shared } from "./watch.ts";
+
+export interface MarketParts extends Shared {
+  readonly account: string;
+  readonly reader: MarketReader;
+  /** The last valid answers of the account. */
+  latest(): Holdings;
+  readonly sources: Pick<Sources, "note">;
+  readonly log: Log;
+}
+
+export interface MarketWatch {
+  /** Reads what is announced, then judges it. Best after the first poll: then it is known whether prices are needed. Never rejects. */
+  run(signal: AbortSignal): Promise<void>;
+  /** To be called after every poll: judges again what was read, at most once a minute. */
+  look(): void;
+}
+
+const LOOK_MS = 60_000;
+
+export function createMarketWatch(parts: MarketParts): MarketWatch {
+  const { account, reader, sources, clock } = parts;
+  const factName = `delistings.${account}`;
+  let schedule: readonly Delisting[] | undefined;
+  let restrictions: Restrictions | undefined;
+  let prices: Prices | undefined;
+  let before: DueDates | undefined;
+  let lookedMonoMs: number | undefined;
+
+  const ours = (atMs: number): number => inOurTime(atMs, reader.nowMs(), clock.wallMs());
+  const delistings = (due: DueDates): DelistingLook => ({ ...parts.latest(), schedule, before: due, prices });
+
+  /** What was due before; undefined while it cannot be read: then what is past could be taken for rescheduled. */
+  const recall = (): DueDates | undefined => {
+    try {
+      before ??= decodeDue(parts.ledger.fact(factName));
+      return before;
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      parts.log.warn({ account, error }, "the delistings known before cannot be read: not looked at this time");
+      return undefined;
+    }
+  };
+
+  const judge = (): void => {
+    lookedMonoMs = clock.monoMs();
+    const known = recall();
+    if (known === undefined) return;
+    const scene = { account, states: parts.ledger.states, book: parts.book, nowMs: clock.wallMs() };
+    const { advance, due } = judgeDelistings(delistings(known), scene);
+    const restricted = judgeRestrictions(restrictions, parts.latest().cross, scene);
+    before = due;
+    const value = encodeDue(due);
+    commit(parts, allOf([advance, restricted]), value === encodeDue(known) ? [] : [{ name: factName, value }]);
+  };
+
+  return {
+    async run(signal) {
+      const read = await reader.delistings(signal);
+      if (signal.aborted) return;
+      sources.note("delist schedule", read.ok ? undefined : read.failure);
+      if (read.ok) schedule = read.value.map((entry) => ({ ...entry, atMs: ours(entry.atMs) }));
+      const restricted = await reader.restrictions(signal);
+      if (signal.aborted) return;
+      sources.note("restricted assets", restricted.ok ? undefined : restricted.failure);
+      if (restricted.ok) restrictions = restricted.value;
+      const known = recall();
+      if (known !== undefined && needsPrices(delistings(known), clock.wallMs())) {
+        const read = await reader.prices(signal);
+        if (signal.aborted) return;
+        if (read.ok) prices = read.value;
+        else parts.log.warn({ account }, `prices cannot be read: ${read.failure.code}: ${read.failure.detail}`);
+      }
+      judge();
+    },
+    look() {
+      const isSoon = lookedMonoMs !== undefined && clock.monoMs() - lookedMonoMs < LOOK_MS;
+      if (!isSoon) judge();
+    },
+  };
+}
+
+function commit(parts: MarketParts, moved: Advance, facts: readonly { name: string; value: string }[]): void {
+  const { ledger, book, clock, locale } = parts;
+  const nowMs = clock.wallMs();
+  const audience = { book, states: ledger.states, nowMs, locale, muted: parts.muted() };
+  const announcement = announce(moved.changes, moved.situations, audience);
+  parts.deliver(ledger.commit(announcement, undefined, nowMs, { facts }));
+}

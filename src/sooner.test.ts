@@ -1,0 +1,75 @@
+import { expect, test } from "vitest";
+import { createTestClock } from "../test/support/clock.ts";
+import { createSooner } from "./sooner.ts";
+
+function world(answers: readonly boolean[] = []) {
+  const clock = createTestClock();
+  const stopping = new AbortController();
+  const atMs: number[] = [];
+  const poll = async () => {
+    atMs.push(clock.monoMs());
+    return answers[atMs.length - 1] ?? true;
+  };
+  const startMs = clock.monoMs();
+  const sooner = createSooner(poll, clock, stopping.signal);
+  return { clock, sooner, stopping, polls: () => atMs.map((ms) => ms - startMs) };
+}
+
+test("polls at once, and once more for a flood of calls meanwhile", async () => {
+  const { clock, sooner, polls } = world();
+  for (let i = 0; i < 100_000; i++) sooner.poll();
+  expect(polls()).toEqual([0]);
+  await clock.advance(5000);
+  expect(polls()).toEqual([0, 1000]);
+});
+
+test("what comes while a poll is fresh is one more poll, a second after it", async () => {
+  const { clock, sooner, polls } = world();
+  sooner.poll();
+  await clock.advance(300);
+  sooner.poll();
+  sooner.poll();
+  await clock.advance(699);
+  expect(polls()).toEqual([0]);
+  await clock.advance(1);
+  expect(polls()).toEqual([0, 1000]);
+  await clock.advance(10_000);
+  sooner.poll();
+  expect(polls()).toEqual([0, 1000, 12_000 - 1000]);
+});
+
+test("a poll that left something out is followed by another until one has asked for everything", async () => {
+  const { clock, sooner, polls } = world([false, false, true]);
+  sooner.poll();
+  await clock.advance(20_000);
+  expect(polls()).toEqual([0, 1000, 2000]);
+});
+
+test("a poll that hangs holds up no later one", async () => {
+  const clock = createTestClock();
+  let polls = 0;
+  const sooner = createSooner(
+    () => {
+      polls += 1;
+      return new Promise(() => undefined);
+    },
+    clock,
+    new AbortController().signal,
+  );
+  sooner.poll();
+  await clock.advance(1000);
+  sooner.poll();
+  expect(polls).toBe(2);
+});
+
+test("nothing polls after the stop, and idle resolves", async () => {
+  const { clock, sooner, stopping, polls } = world();
+  sooner.poll();
+  await clock.advance(100);
+  sooner.poll();
+  stopping.abort();
+  await sooner.idle();
+  sooner.poll();
+  await clock.advance(5000);
+  expect(polls()).toEqual([0]);
+});
