@@ -109,18 +109,18 @@ test("what is read: when, what is there, what the level would be, what to do", a
   await run();
   expect(shared.told().join("\n")).toMatchInlineSnapshot(`
     "WARNING · main · ROSE leaves cross margin in 2 d 4 h
-    Before 15 Mar 03:00 UTC: repay what is owed, then sell it or move it out. At delisting Binance closes by force what is still open.
+    Before 15 Mar 03:00 UTC: repay what is owed, then sell it. At delisting Binance closes by force what is still open.
     You hold 400,000 ROSE, you owe 500 ROSE. Margin level 2.00, without this collateral 1.56.
-    Do not count on moving it out: of an asset that is to be delisted Binance may let you transfer no more than what is owed less the collateral that is there (error -3065). Until then it can be sold in the account.
+    Moving it out may be refused: of an asset that is to be delisted, Binance may let you transfer no more than what is owed less the collateral that is there (error -3065).
     #1"
   `);
   shared = openShared({ clock: shared.clock });
   await open({ locale: ZH }).run();
   expect(shared.told().join("\n")).toMatchInlineSnapshot(`
     "警告 · main · ROSE 将在 2天4小时后从全仓杠杆下架
-    请在 3月15日 11:00 GMT+8 之前还清负债，然后卖出或转出。下架时币安会强制平掉未了结的仓位。
+    请在 3月15日 11:00 GMT+8 之前还清负债，然后卖出。下架时币安会强制平掉未了结的仓位。
     持有 400,000 ROSE，负债 500 ROSE。风险率 2.00，去掉这部分质押资产后为 1.56。
-    不要指望一定能转出：对即将下架的资产，币安可能只允许划转不超过“负债减去已有质押资产”的数量（错误 -3065）。下架前仍可在账户内卖出。
+    转出可能被拒绝：对即将下架的资产，币安可能只允许划转不超过“负债减去已有质押资产”的数量（错误 -3065）。
     #1"
   `);
 });

@@ -10,11 +10,12 @@ import type { Config } from "../config/config.ts";
 import { loadConfig } from "../config/load.ts";
 import { clockTime, level } from "../core/format.ts";
 import type { NotifyError, OutboxRow } from "../core/ports.ts";
+import { TOLD_ONCE } from "../core/rules/types.ts";
 import type { Snapshot } from "../core/store.ts";
 import { systemClock } from "../lib/clock.ts";
 import { makeLogger } from "../lib/log.ts";
 import { notifierSchemas } from "../notify/index.ts";
-import { crashPath, demoActions, demoBook } from "../sim/demo-book.ts";
+import { crashPath, demoActions, demoAnnouncements, demoBook } from "../sim/demo-book.ts";
 import type { BarsPath } from "../sim/price-path.ts";
 import { type Simulator, startSimulator } from "../sim/server.ts";
 import { CommandError } from "./context.ts";
@@ -28,7 +29,8 @@ const PACE: readonly { readonly until: string; readonly hoursPerS: number }[] = 
   { until: "2020-03-12T23:00:00Z", hoursPerS: 2.5 },
   { until: "2020-03-13T05:00:00Z", hoursPerS: 0.5 },
   { until: "2020-03-13T12:00:00Z", hoursPerS: 3 },
-  { until: "2020-03-15T00:00:00Z", hoursPerS: 5 },
+  { until: "2020-03-14T10:00:00Z", hoursPerS: 6 },
+  { until: "2020-03-15T00:00:00Z", hoursPerS: 2.5 },
 ];
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -42,7 +44,7 @@ export async function demo(): Promise<void> {
   try {
     const channels = channelsFrom(process.env);
     process.stdout.write(greeting(exchange.url, channels));
-    const file = writeConfig(folder, exchange.url, channels);
+    const file = writeConfig(folder, exchange, channels);
     const config = loadConfig(file, { env: process.env, notifierSchemas, nowMs: systemClock.wallMs() });
     await replay(config, exchange, wall, path);
   } finally {
@@ -61,6 +63,7 @@ function openExchange(path: BarsPath, simNowMs: () => number): Promise<Simulator
     serverNowMs: systemClock.wallMs,
     monoMs: systemClock.monoMs,
     actions: demoActions(KEY.apiKey),
+    market: demoAnnouncements,
     bookAtMs: path.startMs,
     onEvent: ({ atMs, text }) => process.stdout.write(`· ${demoTime(atMs)}  ${text}\n\n`),
   });
@@ -160,14 +163,25 @@ function channelsFrom(env: Readonly<Record<string, string | undefined>>): Readon
   return { ...(isSet("SLACK_BOT_TOKEN", "SLACK_CHANNEL") && { slack }), ...(isSet("SMTP_URL", "MAIL_TO") && { mail }) };
 }
 
-// The built-in rules, as they are. Only what is measured in time is stretched, because six days pass in 40 seconds.
-function writeConfig(folder: string, url: string, channels: Readonly<Record<string, object>>): string {
+/** Two of three seconds, so that the third has room for what is read beside the polls. */
+const POLLS = "0-59/3,1-59/3 * * * * *";
+
+// The built-in rules, as they are. Only what is measured in time is stretched or squeezed, because six days pass in 40 seconds.
+function writeConfig(
+  folder: string,
+  { url, streamUrl }: Pick<Simulator, "url" | "streamUrl">,
+  channels: Readonly<Record<string, object>>,
+): string {
   const file = join(folder, "margind.yaml");
   const notifiers = { terminal: { type: "console" }, ...channels };
   const config = {
     stateDir: join(folder, "state"),
-    exchange: { baseUrl: url },
-    accounts: { main: { apiKey: KEY.apiKey, apiSecret: KEY.secret, poll: "* * * * * *" } },
+    exchange: { baseUrl: url, stream: { riskUrl: streamUrl, userUrl: `${streamUrl}/ws-api/v3` } },
+    accounts: { main: { apiKey: KEY.apiKey, apiSecret: KEY.secret, poll: POLLS } },
+    flows: { poll: "*/15 * * * * *", isolated: "none" },
+    transfers: { poll: "*/3 * * * * *", isolated: "none" },
+    delistings: { poll: "*/6 * * * * *" },
+    stream: true,
     watchdog: { staleAfter: "7d" }, // a busy machine skips hours of the demo's time between two looks
     notifiers,
     routes: [{ notify: Object.keys(notifiers), repeatEvery: "12h" }],
@@ -181,8 +195,9 @@ function writeConfig(folder: string, url: string, channels: Readonly<Record<stri
 function greeting(url: string, channels: Readonly<Record<string, object>>): string {
   const also = Object.keys(channels).length === 0 ? "" : ` It also sends to: ${Object.keys(channels).join(", ")}.`;
   return `margind demo: Bitcoin's crash of March 2020, six days in about 40 seconds.
-The bundled exchange (${url}) replays real hourly prices; the real daemon polls it every second.
-The book: 13.73 BTC against 45,000 USDT of debt in the cross account, and an isolated BTCUSDT long.
+The bundled exchange (${url}) replays real hourly prices; the real daemon polls it two seconds of three.
+The book: 13.73 BTC and 20 LINK against 45,000 USDT of debt in the cross account, and an isolated BTCUSDT long.
+Transfers and delistings are read every few real seconds, so here they are told hours of simulated time late.
 Below is what a person would have received, with the simulated time (UTC).${also}
 
 `;
@@ -196,11 +211,15 @@ function dayLine(nowMs: number, price: number | undefined, { known }: Snapshot):
   return `· ${demoTime(nowMs)}  Bitcoin ${Math.round(price ?? 0)} USDT, margin levels: ${levels.join(", ")}\n\n`;
 }
 
+/** Incidents begin with "account|subject|rule@"; what is only told has no end. */
+const isLasting = (incident = ""): boolean => !TOLD_ONCE.some((rule) => incident.includes(`|${rule}@`));
+
 /** Counts what happens, for the summary. */
 function createTally() {
   let polls = 0;
   let opened = 0;
   let resolved = 0;
+  let toldOnce = 0;
   let leastGapMs = Number.POSITIVE_INFINITY;
   const delivered = new Map<string, number>();
   return {
@@ -212,12 +231,17 @@ function createTally() {
       if (error !== undefined) return;
       delivered.set(row.notifier, (delivered.get(row.notifier) ?? 0) + 1);
       if (row.notifier !== "terminal") return;
-      opened += row.message.sections.filter(({ kind }) => kind === "opened").length;
+      const kinds = row.message.sections.map(({ kind }, index) => ({
+        kind,
+        isLasting: isLasting(row.incidents[index]),
+      }));
+      opened += kinds.filter(({ kind, isLasting }) => kind === "opened" && isLasting).length;
+      toldOnce += kinds.filter(({ isLasting }) => !isLasting).length;
       resolved += row.message.sections.filter(({ kind }) => kind === "resolved").length;
     },
     summary(leastAtExchangeMs: number, undelivered: number): string {
       const sent = [...delivered].map(([name, number]) => `${number} to ${name}`).join(", ");
-      return `Six days in short: ${count(polls, "poll")}, ${count(opened, "alert")} opened, ${resolved} resolved, deliveries: ${sent || "none"}${
+      return `Six days in short: ${count(polls, "poll")}, ${count(opened, "alert")} opened, ${resolved} resolved, ${toldOnce} told once, deliveries: ${sent || "none"}${
         undelivered > 0 ? ` (${undelivered} not delivered)` : ""
       }.
 Least spacing of two requests of the key: ${ms(leastGapMs)} as sent, ${ms(leastAtExchangeMs)} as they arrived (500 ms is the limit; a busy machine shifts arrivals by a few).

@@ -22,12 +22,12 @@ export interface Restrictions {
 const IN_STEP_MS = 5_000;
 
 /**
- * A time of the exchange's clock on this machine's, wall ms: what people read, and what is compared with it, goes by one clock. In
+ * A time of the exchange's clock on this machine's, wall ms, to the second where they differ: what people read, and what is compared with it, goes by one clock. In
  * `margind demo` the two are years apart.
  */
 export function inOurTime(atMs: number, exchangeNowMs: number, nowMs: number): number {
   const aheadMs = nowMs - exchangeNowMs;
-  return Math.abs(aheadMs) < IN_STEP_MS ? atMs : Math.round(atMs + aheadMs);
+  return Math.abs(aheadMs) < IN_STEP_MS ? atMs : Math.round((atMs + aheadMs) / 1000) * 1000;
 }
 
 /** Symbol → last price in its quote asset. Source: GET /api/v3/ticker/price. */

@@ -94,8 +94,10 @@ test("without its script the pair would be liquidated: the owner's action matter
 test("the script happens once, in order, and nothing is liquidated", () => {
   const [, events] = play(demoBook(), path.startMs, path.endMs, script);
   expect(events.map(({ atMs, kind }) => [new Date(atMs).toISOString().slice(8, 16), kind])).toEqual([
+    ["10T00:00", "action"],
     ["12T10:40", "action"],
     ["12T23:10", "action"],
+    ["13T08:00", "action"],
     ["14T12:00", "action"],
   ]);
 });

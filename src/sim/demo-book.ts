@@ -3,10 +3,12 @@
 // the same night, and well above once the owner has halved the debt. Isolated BTCUSDT: a long taken at 3x near 7,040; its
 // stop-loss sells four fifths at the first low without repaying the debt, so the pair hangs between its margin call and its
 // liquidation for half a day until the owner adds collateral. Isolated ETHUSDT: open and empty, the pair that must never alarm.
+// Beside the crash: a transfer out, and 20 LINK that a made-up delisting meets, until the owner sells them.
 import { readFileSync } from "node:fs";
-import { deposit, inTurn, repay, type ScriptedAction, sell } from "./actions.ts";
+import { deposit, inTurn, repay, type ScriptedAction, sell, withdraw } from "./actions.ts";
 import { parseBars } from "./bars.ts";
 import { type Book, bookOf, crossBook, holding, pairBook } from "./book.ts";
+import type { MarketAction } from "./market.ts";
 import { type BarsPath, barsPath } from "./price-path.ts";
 
 const CRASH_CSV = new URL("./btcusd-2020-03-crash-hourly.csv", import.meta.url);
@@ -16,18 +18,39 @@ export const crashPath = (): BarsPath => barsPath(parseBars(readFileSync(CRASH_C
 
 export function demoBook(): Book {
   return bookOf({
-    cross: crossBook([holding("BTC", { free: 13.73 }), holding("USDT", { borrowed: 45_000 })]),
+    cross: crossBook([
+      holding("BTC", { free: 13.73 }),
+      holding("LINK", { free: 20 }),
+      holding("USDT", { borrowed: 45_000 }),
+    ]),
     isolated: [pairBook("BTCUSDT", { base: { free: 2.985 }, quote: { borrowed: 14_000 } }), pairBook("ETHUSDT")],
   });
 }
 
+const TRANSFER_MS = Date.parse("2020-03-10T00:00:00Z");
 const STOP_LOSS_MS = Date.parse("2020-03-12T10:40:00Z");
 const RESCUE_MS = Date.parse("2020-03-12T23:10:00Z");
+const SELL_LINK_MS = Date.parse("2020-03-13T08:00:00Z");
 const DELEVERAGE_MS = Date.parse("2020-03-14T12:00:00Z");
+
+/** What the exchange announces in the demo. */
+export const demoAnnouncements: readonly MarketAction[] = [
+  {
+    atMs: Date.parse("2020-03-09T12:00:00Z"),
+    text: "the exchange announces (made up for the demo): LINK leaves cross margin on 14 March, 18:00",
+    delisting: { atMs: Date.parse("2020-03-14T18:00:00Z"), assets: ["LINK"], symbols: [] },
+  },
+];
 
 /** The script of the demo's book, for the key that holds it. */
 export function demoActions(apiKey: string): readonly ScriptedAction[] {
   return [
+    {
+      atMs: TRANSFER_MS,
+      apiKey,
+      text: "cross: 5 LINK are transferred to the funding wallet",
+      change: withdraw("cross", "LINK", 5, "FUNDING"),
+    },
     {
       atMs: STOP_LOSS_MS,
       apiKey,
@@ -39,6 +62,12 @@ export function demoActions(apiKey: string): readonly ScriptedAction[] {
       apiKey,
       text: "isolated BTCUSDT: the owner adds 3,000 USDT of collateral",
       change: deposit("BTCUSDT", "USDT", 3_000),
+    },
+    {
+      atMs: SELL_LINK_MS,
+      apiKey,
+      text: "cross: the owner sells 15 LINK",
+      change: sell("cross", "LINK", 15, "USDT"),
     },
     {
       atMs: DELEVERAGE_MS,

@@ -63,6 +63,15 @@ export const OWN_RULES = [
   "stream-retired",
   "exchange-changed",
 ] as const;
+/** Of these, the ones that tell what happened: no alert stays, and none resolves. */
+export const TOLD_ONCE = [
+  "flow-liquidation",
+  "flow-unknown-type",
+  "forced-liquidation",
+  "transfer-not-allowed",
+  "flag-flip",
+  "stream-retired",
+] as const satisfies readonly OwnRule[];
 export type OwnRule = (typeof OWN_RULES)[number];
 
 /** A rule on rows of the history: every row that it matches is told once, and never resolves. */

@@ -24,7 +24,7 @@ const en = {
       ? `Margin level ${level}; what it would be without this collateral is not known: no price.`
       : `Margin level ${level}, without this collateral ${without}.`,
   byThen: (time: string, isOwed: boolean, isHeld: boolean) =>
-    `Before ${time}: ${[isOwed ? "repay what is owed" : "", isHeld ? "sell it or move it out" : ""]
+    `Before ${time}: ${[isOwed ? "repay what is owed" : "", isHeld ? "sell it" : ""]
       .filter((text) => text !== "")
       .join(", then ")}. At delisting Binance closes by force what is still open.`,
   byThenPair: (time: string, isOwed: boolean) =>
@@ -32,7 +32,7 @@ const en = {
   now: (time: string) =>
     `It was due at ${time}. Binance may be closing the position by force: look at the account now.`,
   limited:
-    "Do not count on moving it out: of an asset that is to be delisted Binance may let you transfer no more than what is owed less the collateral that is there (error -3065). Until then it can be sold in the account.",
+    "Moving it out may be refused: of an asset that is to be delisted, Binance may let you transfer no more than what is owed less the collateral that is there (error -3065).",
   overTold: (lasted: string) => `The alert was open for ${lasted}.`,
 
   full: (asset: string) => `${asset}: Binance takes no more of it as collateral`,
@@ -62,14 +62,14 @@ const zh: MarketWords = {
       ? `风险率 ${level}；去掉这部分质押资产后的风险率未知：没有价格。`
       : `风险率 ${level}，去掉这部分质押资产后为 ${without}。`,
   byThen: (time, isOwed, isHeld) =>
-    `请在 ${time} 之前${[isOwed ? "还清负债" : "", isHeld ? "卖出或转出" : ""]
+    `请在 ${time} 之前${[isOwed ? "还清负债" : "", isHeld ? "卖出" : ""]
       .filter((text) => text !== "")
       .join("，然后")}。下架时币安会强制平掉未了结的仓位。`,
   byThenPair: (time, isOwed) =>
     `请在 ${time} 之前${isOwed ? "平仓并还清负债，然后" : ""}转出剩余资产。下架时币安会强制平掉未了结的仓位。`,
   now: (time) => `下架时间为 ${time}。币安可能正在强制平仓：请立即查看账户。`,
   limited:
-    "不要指望一定能转出：对即将下架的资产，币安可能只允许划转不超过“负债减去已有质押资产”的数量（错误 -3065）。下架前仍可在账户内卖出。",
+    "转出可能被拒绝：对即将下架的资产，币安可能只允许划转不超过“负债减去已有质押资产”的数量（错误 -3065）。",
   overTold: (lasted) => `告警历时 ${lasted}。`,
 
   full: (asset) => `${asset}：币安不再接受更多作为质押资产`,
