@@ -7,7 +7,7 @@ import { startHealth } from "./core/feed.ts";
 import type { Locale } from "./core/format.ts";
 import { type Context, isAsked } from "./core/observe.ts";
 import type { AlertId, Exchange, OutboxRow, ReadResult, Source, Subject } from "./core/ports.ts";
-import { OWN_RULES } from "./core/rules/types.ts";
+import { OWN_RULES, type OwnRule } from "./core/rules/types.ts";
 import { type CycleParts, startTurns } from "./cycle.ts";
 import { rememberFlags } from "./flags.ts";
 import { startLatest } from "./latest.ts";
@@ -134,9 +134,41 @@ export function sayOrphans(
     subject === "daemon" ||
     book.notifiers.some((name) => subject === `notifier ${name}`) ||
     (isWatchedSubject(accounts, account, subject) &&
-      (OWN_RULES.some((own) => own === rule) || (rules.get(rule)?.coversSubject(subject) ?? false)));
+      (isOwnRule(rule)
+        ? isRead(accounts, account, subject, rule)
+        : (rules.get(rule)?.coversSubject(subject) ?? false)));
   const { changes, situations } = endOrphans(ledger.alerts(), isWatched, nowMs);
   return ledger.commit(announce(changes, situations, { book, states: ledger.states, nowMs, locale }), undefined, nowMs);
+}
+
+type Part = "cross" | "isolated" | "flows" | "transfers" | "delistings";
+
+/** What the config must have read for one of our own alerts to go on. Those that are not here are looked after by every poll. */
+const PART_OF: Readonly<Partial<Record<OwnRule, Part>>> = {
+  "liquidation-loan": "flows",
+  "delist-schedule": "delistings",
+  "restricted-asset": "delistings",
+};
+const PART_OF_SOURCE: Readonly<Record<string, Part>> = {
+  "capital flow": "flows",
+  "forced liquidations": "flows",
+  "liquidation loans": "flows",
+  "transfer history": "transfers",
+  "delist schedule": "delistings",
+  "restricted assets": "delistings",
+  "cross account": "cross",
+  "isolated pairs": "isolated",
+};
+
+const isOwnRule = (rule: string): rule is OwnRule => OWN_RULES.some((own) => own === rule);
+
+/** Would anybody ever notice the end of this alert? */
+function isRead(accounts: readonly WatchedAccount[], account: string, subject: Subject, rule: OwnRule): boolean {
+  const watched = accounts.find(({ name }) => name === account);
+  const part = PART_OF[rule] ?? (subject.startsWith("source ") ? PART_OF_SOURCE[subject.slice(7)] : undefined);
+  if (watched === undefined || part === undefined) return true;
+  if (part === "cross") return watched.cross;
+  return part === "isolated" ? watched.isolated !== "none" : watched[part] !== undefined;
 }
 
 /** Does the config cover this subject of this account? `isolated`: any pair; `feed` and the like: the account itself. */

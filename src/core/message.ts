@@ -99,7 +99,7 @@ function headline(situation: Situation, nowMs: number, locale: format.Locale): s
     case "daemon":
       return head(daemonHeadline(facts.trouble, transition.kind, nowMs, locale));
     case "removed":
-      return head(`${subject} ${words.removed(facts.field ?? id.rule)}`);
+      return head(`${subject} ${words.removed(isOwnEvent(id.rule) ? words.event[id.rule] : (facts.field ?? id.rule))}`);
     case "history":
     case "loan":
       return head(historyHeadline(facts, situation, nowMs, locale));

@@ -21,16 +21,20 @@ export interface Account {
   answer: Answer | undefined;
   /** How long the exchange thinks before it answers. */
   slowMs: number;
+  /** Instead of the documented answer, by path. */
+  answers: Record<string, Answer>;
 }
 
 export async function startAccount(): Promise<{ readonly account: Account; readonly exchange: FakeExchange }> {
-  const account: Account = { level: 2, pairs: {}, answer: undefined, slowMs: 0 };
+  const account: Account = { level: 2, pairs: {}, answer: undefined, slowMs: 0, answers: {} };
   const exchange = await startExchange({
     script: async (request) => {
       const { path } = request;
       if (account.slowMs > 0) await systemClock.sleep(account.slowMs);
       if (account.answer !== undefined) return account.answer;
       if (flawOf(request, systemClock.wallMs()) !== undefined) return undefined; // and it is refused
+      const answer = account.answers[path];
+      if (answer !== undefined) return answer;
       if (path === CROSS) return { body: crossBody(account.level) };
       if (path === ISOLATED) return { body: { ...isolatedBody(["ETHUSDT"]), assets: pairRows(account.pairs) } };
       return undefined;
