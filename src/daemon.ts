@@ -137,8 +137,8 @@ export function startRunning(settings: Settings, ports: Ports): Running {
   const poll = async ({ account, parts, note }: Watch): Promise<boolean> => {
     const results = await runCycle(parts, stopping.signal);
     note(results);
-    besides.get(account.name)?.look();
     if (watches.every(({ isRefused }) => isRefused())) giveUp(keysRefused(watches));
+    besides.get(account.name)?.look();
     return results.length >= parts.sources.length;
   };
   const { disk, schedule } = ports;
@@ -159,7 +159,9 @@ export function startRunning(settings: Settings, ports: Ports): Running {
     });
     const readers = ports.readers?.(account);
     if (readers === undefined) return [polls];
-    const sooner = createSooner(() => poll(watch), clock, stopping.signal);
+    const onError = (error: unknown) =>
+      log.error({ account: account.name, error }, "a poll failed in an unforeseen way");
+    const sooner = createSooner(() => poll(watch), onError, clock, stopping.signal);
     const { eventRules = [] } = settings;
     const beside = { readers, shared, sources: watch.sources, store, eventRules, schedule, log, background };
     const started = startBeside(watch, { ...beside, pollSoon: sooner.poll }, stopping.signal);

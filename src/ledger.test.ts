@@ -3,6 +3,7 @@ import { cross, isolated, longPair } from "../test/support/answers.ts";
 import { type Desk, openDesk } from "../test/support/desk.ts";
 import { createMemoryStore, type MemoryStore } from "../test/support/memory-store.ts";
 import { startHealth } from "./core/feed.ts";
+import type { StoredEvent } from "./core/history.ts";
 import { StoreError } from "./core/ports.ts";
 import type { Snapshot } from "./core/store.ts";
 import { deliveryKey, type Ledger, type LedgerParts, openLedger } from "./ledger.ts";
@@ -221,4 +222,60 @@ test("what is not the store's failure is thrown", () => {
     throw new StoreError("x");
   };
   expect(() => ledger.commit(desk().look(0, cross(1.24)), undefined, 0)).not.toThrow();
+});
+
+// ---------------------------------------------------------------- rows of the history
+
+const CROSS_FLOW = { kind: "flow", symbol: undefined } as const;
+const flowEvent = (id: string, isTold: boolean): StoredEvent => ({
+  account: "main",
+  stream: CROSS_FLOW,
+  row: { kind: "flow", id, atMs: 1, symbol: undefined, type: "BORROW", asset: "USDT", amount: 1 },
+  isTold,
+});
+const NOTHING = { changes: [], notifications: [] };
+const unknownIds = ({ ledger }: { ledger: Ledger }, ...ids: readonly string[]) =>
+  ledger
+    .unknownEvents(
+      "main",
+      CROSS_FLOW,
+      ids.map((id) => flowEvent(id, false).row),
+    )
+    .map(({ id }) => id);
+
+test("rows and facts are there after the commit and after a restart", () => {
+  const first = open();
+  first.ledger.commit(NOTHING, undefined, 0, { events: [flowEvent("1", true)], facts: [{ name: "c", value: "5" }] });
+  for (const { ledger } of [first, open(first.store)]) {
+    expect(ledger.fact("c")).toBe("5");
+    expect(unknownIds({ ledger }, "1", "2")).toEqual(["2"]);
+  }
+});
+
+test("while the disk takes nothing, facts and the rows that were told are known all the same, and stored when it is back", () => {
+  const { store, ledger } = open();
+  store.failure = "the disk is full";
+  const events = [flowEvent("1", true), flowEvent("2", false)];
+  ledger.commit(NOTHING, undefined, 0, { events, facts: [{ name: "c", value: "5" }] });
+  ledger.commit(NOTHING, undefined, 0, { facts: [{ name: "c", value: "6" }] });
+  expect(ledger.fact("c")).toBe("6");
+  expect(unknownIds({ ledger }, "1", "2")).toEqual(["2"]); // of many thousands only those that must not be told again
+  expect(store.fact("c")).toBeUndefined();
+  store.failure = undefined;
+  ledger.retry();
+  expect(store.fact("c")).toBe("6");
+  expect(unknownIds(open(store), "1", "2")).toEqual(["2"]);
+});
+
+test("a commit that fails in an unforeseen way leaves nothing known", () => {
+  const { store, ledger } = open();
+  const { commit } = store;
+  store.commit = () => {
+    throw new RangeError("x");
+  };
+  const more = { events: [flowEvent("1", true)], facts: [{ name: "c", value: "5" }] };
+  expect(() => ledger.commit(NOTHING, undefined, 0, more)).toThrow(RangeError);
+  store.commit = commit;
+  expect(ledger.fact("c")).toBeUndefined();
+  expect(unknownIds({ ledger }, "1")).toEqual(["1"]);
 });

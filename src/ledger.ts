@@ -82,8 +82,8 @@ export function openLedger({ store, instance, notifiers, log, isWatched, stillWa
 
   const save = ({ alerts, rows, snapshot, events = [], facts = [] }: Change) => {
     const all = [...unsaved.values(), ...alerts];
-    for (const fact of facts) unsavedFacts.set(fact.name, fact);
-    for (const event of events) unsavedEvents.set(eventKey(event.account, event.stream, event.row.id), event);
+    const allEvents = [...unsavedEvents.values(), ...events];
+    const allFacts = [...unsavedFacts.values(), ...facts]; // of one name the last holds
     const isWaiting = volatile.length === 0 ? () => false : stillWaiting();
     const kept = volatile.filter(({ key }) => isWaiting(key));
     try {
@@ -94,8 +94,8 @@ export function openLedger({ store, instance, notifiers, log, isWatched, stillWa
           alerts: all,
           rows: [...kept, ...rows],
           snapshot,
-          ...(unsavedEvents.size > 0 && { events: [...unsavedEvents.values()] }),
-          ...(unsavedFacts.size > 0 && { facts: [...unsavedFacts.values()] }),
+          ...(allEvents.length > 0 && { events: allEvents }),
+          ...(allFacts.length > 0 && { facts: allFacts }),
         })
         .filter(({ key }) => !underWay.has(key));
       if (failing !== undefined) log.warn({}, "the state can be written again");
@@ -112,6 +112,9 @@ export function openLedger({ store, instance, notifiers, log, isWatched, stillWa
         );
       failing = error.message;
       for (const change of alerts) unsaved.set(alertKey(change.id), change);
+      for (const fact of facts) unsavedFacts.set(fact.name, fact);
+      // Of the history only what was told, so that it is not told again: the rest may be many, and is missed by nobody.
+      for (const event of events.filter(({ isTold }) => isTold)) unsavedEvents.set(eventKey(event), event);
       volatile = [...kept, ...rows];
       return rows.map(
         (row): OutboxRow => ({ ...row, id: --lastVolatileId, attempts: 0, error: null, isAmbiguous: false }),
@@ -144,13 +147,17 @@ export function openLedger({ store, instance, notifiers, log, isWatched, stillWa
     unknownEvents(account, stream, rows) {
       const ids = rows.map(({ id }) => id);
       const known = store.knownEvents(account, stream, ids);
-      return rows.filter(({ id }) => !known.has(id) && !unsavedEvents.has(eventKey(account, stream, id)));
+      return rows.filter(({ id }) => !known.has(id) && !unsavedEvents.has(eventKey({ account, stream, row: { id } })));
     },
   };
 }
 
-const eventKey = (account: string, stream: HistoryStream, id: string): string =>
-  `${account}|${streamName(stream)}|${id}`;
+const eventKey = ({
+  account,
+  stream,
+  row,
+}: Pick<StoredEvent, "account" | "stream"> & { row: { id: string } }): string =>
+  `${account}|${streamName(stream)}|${row.id}`;
 
 /** What the store knows of accounts and subjects that the config still covers. The rest would look like data that grows old. */
 function stillWatched(store: Store, isWatched: LedgerParts["isWatched"]): readonly Snapshot[] {

@@ -41,6 +41,7 @@ async function begin(store: MemoryStore = createMemoryStore(), startMs = START_W
       polls += 1;
       return true;
     },
+    () => undefined,
     clock,
     stopping.signal,
   );

@@ -2,17 +2,19 @@ import { expect, test } from "vitest";
 import { createTestClock } from "../test/support/clock.ts";
 import { createSooner } from "./sooner.ts";
 
-function world(answers: readonly boolean[] = []) {
+function world(answers: readonly boolean[] = [], failsAt?: number) {
   const clock = createTestClock();
   const stopping = new AbortController();
   const atMs: number[] = [];
   const poll = async () => {
     atMs.push(clock.monoMs());
+    if (failsAt === atMs.length) throw new Error("unforeseen");
     return answers[atMs.length - 1] ?? true;
   };
   const startMs = clock.monoMs();
-  const sooner = createSooner(poll, clock, stopping.signal);
-  return { clock, sooner, stopping, polls: () => atMs.map((ms) => ms - startMs) };
+  const errors: unknown[] = [];
+  const sooner = createSooner(poll, (error) => errors.push(error), clock, stopping.signal);
+  return { clock, errors, sooner, stopping, polls: () => atMs.map((ms) => ms - startMs) };
 }
 
 test("polls at once, and once more for a flood of calls meanwhile", async () => {
@@ -53,6 +55,7 @@ test("a poll that hangs holds up no later one", async () => {
       polls += 1;
       return new Promise(() => undefined);
     },
+    () => undefined,
     clock,
     new AbortController().signal,
   );
@@ -72,4 +75,16 @@ test("nothing polls after the stop, and idle resolves", async () => {
   sooner.poll();
   await clock.advance(5000);
   expect(polls()).toEqual([0]);
+});
+
+test("a poll that fails in an unforeseen way is told, and the next one follows", async () => {
+  const { clock, sooner, stopping, errors, polls } = world([], 1);
+  sooner.poll();
+  await clock.advance(5000);
+  expect(errors).toEqual([new Error("unforeseen")]);
+  sooner.poll();
+  await clock.advance(100);
+  expect(polls()).toEqual([0, 5000]);
+  stopping.abort();
+  await sooner.idle();
 });

@@ -11,16 +11,30 @@ export interface Sooner {
 
 const EVERY_MS = 1000;
 
-/** @param poll one pass; resolves with whether it has asked for everything. Must not reject. */
-export function createSooner(poll: () => Promise<boolean>, clock: Clock, signal: AbortSignal): Sooner {
+/**
+ * @param poll one pass; resolves with whether it has asked for everything.
+ * @param onError told of a pass that failed in an unforeseen way; the next one follows when it is asked for.
+ */
+export function createSooner(
+  poll: () => Promise<boolean>,
+  onError: (error: unknown) => void,
+  clock: Clock,
+  signal: AbortSignal,
+): Sooner {
   let isWanted = false;
   let loop: Promise<void> | undefined;
+
+  const once = (): Promise<boolean> =>
+    poll().catch((error: unknown) => {
+      onError(error);
+      return true;
+    });
 
   const run = async (): Promise<void> => {
     while (isWanted && !signal.aborted) {
       isWanted = false;
       const pause = clock.sleep(EVERY_MS, signal).catch(() => undefined); // aborted: the loop ends
-      const isWhole = await Promise.race([poll(), pause.then(() => true)]);
+      const isWhole = await Promise.race([once(), pause.then(() => true)]);
       isWanted ||= !isWhole;
       await pause;
     }

@@ -47,6 +47,8 @@ export interface Watch {
   note(results: readonly ReadResult[]): void;
   /** Resolves after the first poll. */
   readonly polled: Promise<void>;
+  /** Resolves after the first valid answer: from then on the exchange's clock is known well enough. */
+  readonly seen: Promise<void>;
   /** What the last poll's refusal said. */
   refusal(): string | undefined;
   /** The key was refused for every source, more than once, and never accepted since the start. */
@@ -71,6 +73,7 @@ export function watchOf(account: WatchedAccount, exchange: Exchange, shared: Sha
   const sourceWatch = createSources(shared, account.name);
   const latest = startLatest();
   const polled = Promise.withResolvers<void>();
+  const seen = Promise.withResolvers<void>();
   let hasSeen = false;
   let last: readonly ReadResult[] = [];
   let lastFlaw = "";
@@ -91,10 +94,12 @@ export function watchOf(account: WatchedAccount, exchange: Exchange, shared: Sha
     sources: sourceWatch,
     latest: latest.holdings,
     polled: polled.promise,
+    seen: seen.promise,
     note(results) {
       if (results.length === 0) return; // everything was still being read
       if (!hasSeen && results.some(({ ok }) => ok)) log.info({ account: account.name }, "the first valid answer");
       hasSeen ||= results.some(({ ok }) => ok);
+      if (hasSeen) seen.resolve();
       const [now, before] = [failureIn(results), failureIn(last)];
       if (now !== undefined && now !== before) log.warn({ account: account.name }, `a poll failed: ${now}`);
       if (now === undefined && before !== undefined) log.info({ account: account.name }, "polls succeed again");
@@ -168,6 +173,9 @@ function isRead(accounts: readonly WatchedAccount[], account: string, subject: S
   const part = PART_OF[rule] ?? (subject.startsWith("source ") ? PART_OF_SOURCE[subject.slice(7)] : undefined);
   if (watched === undefined || part === undefined) return true;
   if (part === "cross") return watched.cross;
+  const isOfCross =
+    subject.startsWith("asset ") || rule === "liquidation-loan" || subject === "source liquidation loans";
+  if (isOfCross && !watched.cross) return false;
   return part === "isolated" ? watched.isolated !== "none" : watched[part] !== undefined;
 }
 

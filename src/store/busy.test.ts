@@ -148,3 +148,37 @@ test("H3: a database that another program lets nobody even read at the start is 
   expect([kind(), keysOf(store.pending(0))]).toEqual([undefined, ["a", "b", "new"].map(keyOf)]);
   store.close();
 });
+
+test("a cursor that began anew because the disk could not be read does not take the place of the one on it", () => {
+  using files = open();
+  const begun = ["cursor.main.flow", "history.main.flows", "flags.main", "delistings.main", "push.main.risk"];
+  const facts = (value: string, ...names: readonly string[]) => names.map((name) => ({ name, value }));
+  files.store.commit({ alerts: [], rows: [], snapshot: undefined, facts: facts("old", ...begun, "bars.main") });
+  files.store.close();
+  const other = new DatabaseSync(join(files.path, DATABASE_FILE));
+  other.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN IMMEDIATE; COMMIT");
+  const { store, mend } = start(files.path);
+  const news = facts("new", ...begun, "cursor.main.transfer", "bars.main");
+  store.commit({ alerts: [], rows: [], snapshot: undefined, facts: news });
+  other.close();
+  mend();
+  expect(begun.map((name) => store.fact(name))).toEqual(begun.map(() => "old"));
+  expect([store.fact("cursor.main.transfer"), store.fact("bars.main")]).toEqual(["new", "new"]);
+  store.close();
+});
+
+test("one that could be read goes on in memory, and what memory says of it holds", () => {
+  using files = open();
+  const commit = (store: typeof files.store, value: string) =>
+    store.commit({ alerts: [], rows: [], snapshot: undefined, facts: [{ name: "cursor.main.flow", value }] });
+  commit(files.store, "old");
+  files.store.close();
+  files.lock();
+  const { store, mend } = start(files.path);
+  expect(store.fact("cursor.main.flow")).toBe("old");
+  commit(store, "newer");
+  files.unlock();
+  mend();
+  expect(store.fact("cursor.main.flow")).toBe("newer");
+  store.close();
+});

@@ -101,7 +101,7 @@ export function carryBack({ db, seededUpTo }: Memory, stateDir: string): void {
   try {
     db.exec(`PRAGMA disk.synchronous = FULL; BEGIN IMMEDIATE; ${seededUpTo === undefined ? "" : FORGET} `);
     if (seededUpTo !== undefined) db.prepare(FORGET_ROWS).run(seededUpTo);
-    db.exec(`${CARRY} COMMIT;`);
+    db.exec(`${seededUpTo === undefined ? CARRY_UNREAD_FACTS : CARRY_FACTS} ${CARRY} COMMIT;`);
   } finally {
     if (db.isTransaction) db.exec("ROLLBACK");
     db.exec("DETACH disk");
@@ -114,10 +114,19 @@ const FORGET_ROWS = "DELETE FROM disk.outbox WHERE id <= ? AND key NOT IN (SELEC
 
 // Rows get new ids there: another process may have added some meanwhile.
 const COLUMNS = `key, notifier, recipient, body, enqueued_ms, attempts, error, delivered_ms, receipt, ambiguous, merged_into, sum`;
+const CARRY_FACTS = "INSERT OR REPLACE INTO disk.fact SELECT * FROM main.fact;";
+// How far a history was read, which flags were seen: what could not be read began anew in memory, and must not take the place of what
+// the disk has known all along, or all that happened in between would be skipped.
+const REMEMBERED = ["cursor.*", "history.*", "flags.*", "delistings.*", "push.*", "renamed.*"]
+  .map((pattern) => `name GLOB '${pattern}'`)
+  .join(" OR ");
+const CARRY_UNREAD_FACTS = `
+  INSERT OR REPLACE INTO disk.fact SELECT * FROM main.fact WHERE NOT (${REMEMBERED});
+  INSERT OR IGNORE INTO disk.fact SELECT * FROM main.fact WHERE ${REMEMBERED};
+`;
 const CARRY = `
   INSERT OR REPLACE INTO disk.alert SELECT * FROM main.alert;
   INSERT OR REPLACE INTO disk.snapshot SELECT * FROM main.snapshot;
-  INSERT OR REPLACE INTO disk.fact SELECT * FROM main.fact;
   INSERT OR IGNORE INTO disk.event SELECT * FROM main.event;
   INSERT INTO disk.outbox (${COLUMNS}) SELECT ${COLUMNS} FROM main.outbox WHERE true ORDER BY id
     ON CONFLICT (key) DO UPDATE SET attempts = excluded.attempts, error = excluded.error, delivered_ms = excluded.delivered_ms,
