@@ -25,6 +25,44 @@ test("polls at once, and once more for a flood of calls meanwhile", async () => 
   expect(polls()).toEqual([0, 1000]);
 });
 
+test("while it is asked for again and again the polls grow rarer, up to one in eight seconds, and quick again after a rest", async () => {
+  const { clock, sooner, polls } = world();
+  for (let ms = 0; ms < 40_000; ms += 100) {
+    sooner.poll();
+    await clock.advance(100);
+  }
+  expect(polls()).toEqual([0, 1000, 3000, 7000, 15_000, 23_000, 31_000, 39_000]);
+  await clock.advance(20_000);
+  const before = polls().length;
+  sooner.poll();
+  await clock.advance(500);
+  sooner.poll();
+  await clock.advance(600);
+  expect(polls().length - before).toBe(2);
+});
+
+test("a poll that takes longer than the wait and then turns out to have left something out is followed by another", async () => {
+  const clock = createTestClock();
+  let polls = 0;
+  const sooner = createSooner(
+    async () => {
+      polls += 1;
+      await clock.sleep(polls === 1 ? 3000 : 1);
+      return polls > 1;
+    },
+    () => undefined,
+    clock,
+    new AbortController().signal,
+  );
+  sooner.poll();
+  await clock.advance(2999);
+  expect(polls).toBe(1);
+  await clock.advance(10);
+  expect(polls).toBe(2);
+  await clock.advance(20_000);
+  expect(polls).toBe(2);
+});
+
 test("what comes while a poll is fresh is one more poll, a second after it", async () => {
   const { clock, sooner, polls } = world();
   sooner.poll();
@@ -44,7 +82,7 @@ test("a poll that left something out is followed by another until one has asked 
   const { clock, sooner, polls } = world([false, false, true]);
   sooner.poll();
   await clock.advance(20_000);
-  expect(polls()).toEqual([0, 1000, 2000]);
+  expect(polls()).toEqual([0, 1000, 3000]);
 });
 
 test("a poll that hangs holds up no later one", async () => {

@@ -1,6 +1,8 @@
-// Brings an account's next poll forward. However often it is asked for, one poll a second is enough; and a poll that left out what was
-// being read when something happened is followed by another, for that answer may be older than what happened.
+// Brings an account's next poll forward. However often it is asked for, one poll a second is enough, and while it is asked for again and
+// again the polls grow rarer: a busy account must not fill the lane and keep everything else from being read. A poll that left out
+// what was being read when something happened is followed by another, for that answer may be older than what happened.
 import type { Clock } from "./core/ports.ts";
+import { type Backoff, stepMs } from "./lib/backoff.ts";
 
 export interface Sooner {
   /** Polls soon. Cheap: a flood of calls is one poll. */
@@ -9,7 +11,8 @@ export interface Sooner {
   idle(): Promise<void>;
 }
 
-const EVERY_MS = 1000;
+/** The wait after a poll that was brought forward; it doubles while the next one was asked for meanwhile. */
+const WAIT: Backoff = { firstMs: 1000, maxMs: 8000 };
 
 /**
  * @param poll one pass; resolves with whether it has asked for everything.
@@ -31,22 +34,22 @@ export function createSooner(
     });
 
   const run = async (): Promise<void> => {
-    while (isWanted && !signal.aborted) {
+    for (let row = 1; isWanted && !signal.aborted; row++) {
       isWanted = false;
-      const pause = clock.sleep(EVERY_MS, signal).catch(() => undefined); // aborted: the loop ends
-      const isWhole = await Promise.race([once(), pause.then(() => true)]);
-      isWanted ||= !isWhole;
-      await pause;
+      void once().then((isWhole) => isWhole || wish()); // also one that takes longer than the wait
+      await clock.sleep(stepMs(WAIT, row), signal).catch(() => undefined); // aborted: the loop ends
     }
     loop = undefined;
   };
 
+  const wish = (): void => {
+    if (signal.aborted) return;
+    isWanted = true;
+    loop ??= run();
+  };
+
   return {
-    poll() {
-      if (signal.aborted) return;
-      isWanted = true;
-      loop ??= run();
-    },
+    poll: wish,
     idle: async () => loop,
   };
 }

@@ -88,18 +88,19 @@ export function createCall(shared: Shared, account: string, lane: Lane): Call {
 /** The answer's JSON, or throws what the exchange means instead. */
 function jsonIn(
   { status, headers, text }: Reply,
-  { path, isExact, mayBeEmpty }: Asked,
+  { path, isExact, mayBeEmpty, urgency }: Asked,
   { pause, serverTime, log }: Shared,
 ): unknown {
   const body = parseJson(text);
   const complaint = complaintIn(body);
   const stop = stopIn(status, headers, complaint, serverTime.nowMs());
   if (stop !== undefined) {
-    const error = pause.begin(stop);
+    const error = pause.begin(stop, urgency);
     const { code, untilMs } = error.failure;
     const page = stop.kind === "firewall" ? { type: headerText(headers, "content-type"), page: excerpt(text) } : {};
     const fields = { path, status, code, untilMs, ...page };
-    log.warn(fields, "the exchange asks for silence: no request of any key until then");
+    const whom = stop.kind === "firewall" && urgency === "later" ? "nothing that can wait is asked" : "no request of any key";
+    log.warn(fields, `the exchange asks for silence: ${whom} until then`);
     throw error;
   }
   if (complaint !== undefined) throw complaintError(complaint);

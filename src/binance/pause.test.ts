@@ -230,3 +230,22 @@ test("what can wait stays silent five minutes longer than the account, and needs
   clock.skip(1);
   expect(pause.current("later")).toBeUndefined();
 });
+
+test("a firewall that refuses what can wait silences only that, and is not kept over a restart", () => {
+  const { clock, pause, saved } = pauseOf();
+  const error = pause.begin({ kind: "firewall", detail: "HTTP 403 of its firewall", askedMs: undefined }, "later");
+  expect(error.failure).toMatchObject({ code: "rate_limited", detail: "HTTP 403 of its firewall" });
+  expect(pause.current("now")).toBeUndefined();
+  expect(pause.current("later")?.failure.detail).toBe("HTTP 403 of its firewall");
+  expect(saved).toEqual([]);
+  clock.skip(300 * SECOND - 1);
+  expect(pause.current("later")).toBeDefined();
+  clock.skip(1);
+  expect(pause.current("later")).toBeUndefined();
+});
+
+test.each(["rate", "ban"] as const)("a %s that what can wait meets holds for everything", (kind) => {
+  const { pause } = pauseOf();
+  pause.begin({ kind, detail: "", askedMs: 5 * SECOND }, "later");
+  expect(pause.current("now")).toBeDefined();
+});

@@ -25,8 +25,11 @@ export interface Bans {
 export interface Pause {
   /** The failure that every read has now, or undefined when requests may be sent. What can wait stays silent for longer. */
   current(urgency?: Urgency): ExchangeError | undefined;
-  /** Notes that the exchange asked for silence; returns the failure of the request that it said it to. */
-  begin(stop: Stop): ExchangeError;
+  /**
+   * Notes that the exchange asked for silence; returns the failure of the request that it said it to. A firewall that refuses what can
+   * wait (a POST, a path that it does not like) silences only that: the account is not blinded for it.
+   */
+  begin(stop: Stop, urgency?: Urgency): ExchangeError;
   /** An answer came through: the next pause without a stated length starts short again. */
   answered(): void;
 }
@@ -55,6 +58,8 @@ export function createPause({ clock, bans, log }: PauseOptions): Pause {
   let untilMonoMs = Number.NEGATIVE_INFINITY;
   let reason: Pick<Stop, "kind" | "detail"> = { kind: "rate", detail: "" };
   let strikes = 0;
+  let laterUntilMonoMs = Number.NEGATIVE_INFINITY;
+  let laterReason: typeof reason = reason;
 
   const kept = bans.load();
   let isKept = kept !== undefined;
@@ -85,9 +90,17 @@ export function createPause({ clock, bans, log }: PauseOptions): Pause {
   return {
     current(urgency = "now") {
       const waitMs = leftMs() + (urgency === "later" ? CALM_MS : 0);
-      return waitMs > 0 ? failure(reason, waitMs) : undefined;
+      if (waitMs > 0) return failure(reason, waitMs);
+      const laterMs = urgency === "later" ? laterUntilMonoMs - clock.monoMs() : 0;
+      return laterMs > 0 ? failure(laterReason, laterMs) : undefined;
     },
-    begin(stop) {
+    begin(stop, urgency = "now") {
+      if (stop.kind === "firewall" && urgency === "later") {
+        const waitMs = Math.max(CALM_MS, waitFor(stop));
+        laterUntilMonoMs = clock.monoMs() + waitMs;
+        laterReason = stop;
+        return failure(stop, waitMs);
+      }
       // Answers to requests that were under way together are one strike, not several.
       if (leftMs() <= 0) strikes++;
       const waitMs = waitFor(stop);

@@ -2,14 +2,17 @@
 // nobody reads.
 import type { EventRule } from "../core/rules/types.ts";
 import { durationText } from "../lib/duration.ts";
-import { cronMistake, shortestGapMs } from "./cron.ts";
+import { cronMistake, longestGapMs, shortestGapMs } from "./cron.ts";
 import { isOff, pairsOf, READINGS, type Reading } from "./readings.ts";
 import type { Check } from "./report.ts";
 import type { Draft } from "./schema.ts";
 import { blocksAt, type Path } from "./source.ts";
 
-/** Each read weighs 100, for the cross account and for every pair. */
-const FLOWS_LEAST_MS = 10_000;
+/** Each read weighs 100: of flows for the cross account and for every pair, of delistings once. */
+const HEAVY: readonly Reading[] = ["flows", "delistings"];
+const HEAVY_LEAST_MS = 10_000;
+/** What is read more seldom is told too late to be of use. */
+const MOST_MS = 86_400_000;
 
 export function checkReadings(check: Check): void {
   const { draft, source } = check;
@@ -18,6 +21,15 @@ export function checkReadings(check: Check): void {
     for (const [name, account] of blocksAt(source, "accounts", draft.accounts)) {
       checkSchedule(check, account[reading], ["accounts", name, reading], reading);
     }
+  }
+  for (const [name, account] of blocksAt(source, "accounts", draft.accounts)) {
+    const hasStream = account.stream ?? draft.stream ?? false;
+    if (!hasStream || account.cross !== false) continue;
+    const own = ["accounts", name, "stream"];
+    check.report.warn(
+      source.has(own) ? own : ["stream"],
+      `${name} has cross: false, and streams are of the cross account only`,
+    );
   }
 }
 
@@ -34,12 +46,14 @@ function checkSchedule(
     report.add(pollPath, mistake);
     return;
   }
-  const gapMs = reading === "flows" ? shortestGapMs(block.poll, nowMs) : FLOWS_LEAST_MS;
-  if (gapMs >= FLOWS_LEAST_MS) return;
-  report.warn(
-    pollPath,
-    `reads again after ${durationText(gapMs)}, and each read weighs 100: expected at least ${durationText(FLOWS_LEAST_MS)} between two`,
-  );
+  const leastMs = HEAVY.includes(reading) ? shortestGapMs(block.poll, nowMs) : HEAVY_LEAST_MS;
+  if (leastMs < HEAVY_LEAST_MS) {
+    const wanted = `expected at least ${durationText(HEAVY_LEAST_MS)} between two`;
+    report.warn(pollPath, `reads again after ${durationText(leastMs)}, and each read weighs 100: ${wanted}`);
+  }
+  const mostMs = longestGapMs(block.poll, nowMs);
+  if (mostMs > MOST_MS)
+    report.warn(pollPath, `reads nothing for ${durationText(mostMs)}, and what happens is told so late`);
 }
 
 const READ_FOR = { flow: "flows", transfer: "transfers" } as const satisfies Record<EventRule["on"], Reading>;

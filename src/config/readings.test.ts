@@ -88,7 +88,7 @@ test("transfers, delistings and the stream have the same two places", () => {
 });
 
 test("slow schedules have nothing to do with how old an answer of a poll may be", () => {
-  expect(load({ own: 'flows: { poll: "0 0 0 1 * *" }', top: "watchdog: { staleAfter: 6s }" }).warnings).toEqual([]);
+  expect(load({ own: 'flows: { poll: "0 0 0 * * *" }', top: "watchdog: { staleAfter: 6s }" }).warnings).toEqual([]);
 });
 
 test.each([
@@ -97,7 +97,7 @@ test.each([
   { poll: "*/5 * * * * *", warns: "5s" },
   { poll: "0,55 * * * * *", warns: "5s" },
   { poll: "* * * * *", warns: undefined },
-  { poll: "0 0 0 1 1 *", warns: undefined },
+  { poll: "0 0 0 * * *", warns: undefined },
 ])("flows read at $poll are warned of: $warns", ({ poll, warns }) => {
   const text = (path: string) =>
     warns === undefined
@@ -105,6 +105,7 @@ test.each([
       : [`${path}: reads again after ${warns}, and each read weighs 100: expected at least 10s between two`];
   expect(warningsOf({ own: `flows: { poll: "${poll}" }` })).toEqual(text("5:20: accounts.main.flows.poll"));
   expect(warningsOf({ top: `flows: { poll: "${poll}" }` })).toEqual(text("7:16: flows.poll"));
+  expect(warningsOf({ own: `delistings: { poll: "${poll}" }` })).toEqual(text("5:25: accounts.main.delistings.poll"));
   expect(warningsOf({ own: `transfers: { poll: "${poll}" }` })).toEqual([]);
 });
 
@@ -274,4 +275,26 @@ test("routes know rules on rows, what margind tells by itself, and pairs that on
   const config = load({ own: "isolated: [BTCUSDT]\n    transfers: { isolated: [ETHUSDT] }", top });
   expect(config.routes[0]?.match.rule).toEqual(["a", ...OWN_RULES]);
   expect(config.warnings).toEqual([]);
+});
+
+test.each(["flows", "transfers", "delistings"])(
+  "%s that are read more seldom than once a day are warned of",
+  (reading) => {
+    const seldom = (poll: string) => warningsOf({ top: `${reading}: { poll: "${poll}" }` });
+    expect(seldom("0 0 0 * * *")).toEqual([]);
+    expect(seldom("0 0 0 */2 * *")).toEqual([
+      expect.stringContaining("reads nothing for 2d, and what happens is told so late"),
+    ]);
+    expect(seldom("0 0 0 29 2 *")).toEqual([expect.stringContaining("reads nothing for 996d")]);
+  },
+);
+
+test("a stream of an account without cross is warned of, where it is said", () => {
+  expect(warningsOf({ own: "cross: false\n    stream: true" })).toEqual([
+    expect.stringContaining("accounts.main.stream: main has cross: false, and streams are of the cross account only"),
+  ]);
+  expect(warningsOf({ own: "cross: false", top: "stream: true" })).toEqual([
+    expect.stringMatching(/^\d+:\d+: stream: main has cross: false/),
+  ]);
+  expect(warningsOf({ own: "cross: false\n    stream: false", top: "stream: true" })).toEqual([]);
 });

@@ -46,7 +46,9 @@ function title(
   const [only] = sections;
   const total = sections.length + standing.length;
   if (only !== undefined && total === 1 && (size ?? 1) === 1) return only.headline;
-  const head = severity === "resolved" ? words.head.resolved : words.headSeverity[severity];
+  const isEnded = sections.some(({ kind }) => kind === "ended"); // "resolved" would be said of what nobody watches any more
+  const head =
+    severity === "resolved" ? (isEnded ? words.head.ended : words.head.resolved) : words.headSeverity[severity];
   const text = size === undefined ? words.count(total) : words.countFiring(firing, Math.max(size, total));
   return `${head} · ${account} · ${text}`;
 }

@@ -2,8 +2,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { BARS_5X, cross, debtFree, emptyPair, FETUSDT, isolated, leg, longPair } from "../../test/support/answers.ts";
-import { type Desk, type DeskOptions, messageText, openDesk, type Told } from "../../test/support/desk.ts";
-import { endOrphans } from "./advance.ts";
+import { bookOf, type Desk, type DeskOptions, messageText, openDesk, type Told } from "../../test/support/desk.ts";
+import { advanceOwn, endOrphans } from "./advance.ts";
 import { compose, testMessage } from "./compose.ts";
 import type { Blindness } from "./feed.ts";
 import type { Language, Locale } from "./format.ts";
@@ -474,6 +474,28 @@ test("a rule that was removed while it fired is never said to be resolved", () =
       "#2",
     ),
   );
+});
+
+test.each([
+  ["en", "ENDED · main · LINK delisting: not watched any more", "The config no longer has this read. It was not resolved."],
+  ["zh-CN", "已终止 · main · LINK 即将下架：不再监控", "配置中已不再读取此项。它并未恢复。"],
+] as const)("one of margind's own that the config no longer has read, in %s", (language, title, line) => {
+  const desk = openDesk({ locale: { timezone: "UTC", language } });
+  const id = { account: "main", subject: "asset LINK", rule: "delist-schedule" } as const;
+  const scene = { states: new Map(), book: bookOf(), nowMs: at(4) };
+  const { changes } = advanceOwn(id, "warning", { about: "loan", loans: [] }, scene);
+  const told = desk.take(
+    endOrphans(changes, () => false, at(5)),
+    at(5),
+  );
+  expect(read(told)).toBe(lines(title, line, "#2"));
+});
+
+test("several that ended are not counted as resolved", () => {
+  const ended = [sectionOf("ended", "critical"), sectionOf("resolved", "info")];
+  expect(compose(ended, { account: "main", subject: "s" }, "en").title).toBe("ENDED · main · 2 alerts, worst first");
+  const resolved = ended.slice(1).concat(sectionOf("resolved", "critical"));
+  expect(compose(resolved, { account: "main", subject: "s" }, "en").title).toMatch(/^RESOLVED · /);
 });
 
 // ---------------------------------------------------------------- blind

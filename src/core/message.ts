@@ -99,7 +99,8 @@ function headline(situation: Situation, nowMs: number, locale: format.Locale): s
     case "daemon":
       return head(daemonHeadline(facts.trouble, transition.kind, nowMs, locale));
     case "removed":
-      return head(`${subject} ${words.removed(isOwnEvent(id.rule) ? words.event[id.rule] : (facts.field ?? id.rule))}`);
+      if (isOwnEvent(id.rule)) return head(`${subject} ${words.unwatched(words.event[id.rule])}`);
+      return head(`${subject} ${words.removed(facts.field ?? id.rule)}`);
     case "history":
     case "loan":
       return head(historyHeadline(facts, situation, nowMs, locale));
@@ -136,7 +137,7 @@ function about({ id, facts }: Situation, words: Words): string {
 // ---------------------------------------------------------------- what follows
 
 function lines(situation: Situation, nowMs: number, locale: format.Locale): readonly string[] {
-  const { facts, transition } = situation;
+  const { id, facts, transition } = situation;
   const words = WORDS[locale.language];
   switch (facts.about) {
     case "field":
@@ -156,7 +157,7 @@ function lines(situation: Situation, nowMs: number, locale: format.Locale): read
     case "daemon":
       return daemonLines(facts.trouble, transition.kind, locale);
     case "removed":
-      return [words.removedDo];
+      return [isOwnEvent(id.rule) ? words.unwatchedDo : words.removedDo];
     case "history":
     case "loan":
       return historyLines(facts, situation, nowMs, locale);

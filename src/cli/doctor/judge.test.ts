@@ -224,3 +224,13 @@ test("what is read beside the polls: all of it, or a warning that names what is 
     todo: expect.stringContaining("or turn them off"),
   });
 });
+
+test("a key that two programs use at the same moment is no failure", () => {
+  const failure: Failure = { code: "unavailable", detail: "error -21003", exchangeCode: -21003 };
+  expect(readFinding({ ok: false, atMs: NOW_MS, source: "cross", failure })).toMatchObject({
+    status: "warning",
+    todo: expect.stringContaining("try again"),
+  });
+  const other: Failure = { ...failure, exchangeCode: -21004 };
+  expect(readFinding({ ok: false, atMs: NOW_MS, source: "cross", failure: other }).status).toBe("failed");
+});

@@ -72,7 +72,14 @@ export function keyFinding(read: RightsRead, mustBeReadOnly: boolean, nowMs: num
 
 // ---------------------------------------------------------------- the accounts
 
+/** "Fail to retrieve margin assets": two programs asked with one key at the same moment. */
+const TOO_SOON = -21003;
+
 export function readFinding(result: ReadResult): Finding {
+  if (!result.ok && result.failure.exchangeCode === TOO_SOON) {
+    const todo = "another program, or a running margind, uses this key at the same moment: try again";
+    return warning(failureText(result.failure, result.atMs), todo);
+  }
   if (!result.ok) return failureFinding(result.failure, result.atMs);
   const { answer, atMs } = result;
   return answer.source === "cross" ? crossFinding(answer) : isolatedFinding(answer, atMs);

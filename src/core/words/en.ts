@@ -202,6 +202,8 @@ export const en = {
   gapDo: (why: "down" | "asleep") =>
     `${why === "down" ? "margind was not running." : "This machine slept or stood still, or its clock was set forward."} What began and ended in that time was not seen.`,
   removed: (field: string) => `${field}: rule removed while firing`,
+  unwatched: (what: string) => `${what}: not watched any more`,
+  unwatchedDo: "The config no longer has this read. It was not resolved.",
   removedDo: "The rule is no longer in the config, so nobody watches this any more. It was not resolved.",
 
   lateAt: (time: string) => `of ${time}`,

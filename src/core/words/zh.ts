@@ -195,6 +195,8 @@ export const zh: Words = {
   gapDo: (why) =>
     `${why === "down" ? "margind 未在运行。" : "本机曾休眠或停顿，或时钟被向前调整。"}在此期间开始并结束的情况没有被看到。`,
   removed: (field) => `${field}：告警期间规则被删除`,
+  unwatched: (what) => `${what}：不再监控`,
+  unwatchedDo: "配置中已不再读取此项。它并未恢复。",
   removedDo: "配置中已没有此规则，因此不再有人监视。它并未解除。",
 
   lateAt: (time) => time,
