@@ -483,7 +483,7 @@ test.each([
   const desk = openDesk({ locale: { timezone: "UTC", language } });
   const id = { account: "main", subject: "asset LINK", rule: "delist-schedule" } as const;
   const scene = { states: new Map(), book: bookOf(), nowMs: at(4) };
-  const { changes } = advanceOwn(id, "warning", { about: "loan", loans: [] }, scene);
+  const { changes } = desk.take(advanceOwn(id, "warning", { about: "loan", loans: [] }, scene), at(4));
   const told = desk.take(
     endOrphans(changes, () => false, at(5)),
     at(5),
