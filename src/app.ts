@@ -246,7 +246,7 @@ function openExchange({ exchange }: Config, world: World, store: Store, quietUnt
     bans: banOf(store),
     barsStore: barsOf(store),
     notBeforeMonoMs: quietUntilMs,
-    ...(serverClock && { serverClock }),
+    ...(serverClock && { serverClock, announcedBy: () => clock.wallMs() }),
     ...(onRequest && { onRequest }),
   });
 }

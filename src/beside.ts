@@ -1,5 +1,5 @@
 // What is watched of an account beside its polls: history, delistings, and what the exchange pushes. Each runs on a schedule of its own,
-// begins after the first poll, and never holds one up: its requests go behind those of the account.
+// begins after the first valid answer, and never holds one up: its requests go behind those of the account.
 import type { HistoryReader } from "./core/history.ts";
 import type { MarketReader } from "./core/market.ts";
 import { symbolOf } from "./core/observe.ts";
@@ -53,6 +53,7 @@ export function startBeside(watch: Watch, parts: BesideParts, signal: AbortSigna
     ...{ reader: readers.history, eventRules: parts.eventRules, flows: account.flows, transfers: account.transfers },
     cross: account.cross,
     owing,
+    lookedAtMs: () => shared.ledger.snapshot(account.name)?.okAtMs.isolated ?? null,
     dropEvents: parts.store.dropEvents,
   });
   const market = createMarketWatch({ ...common, reader: readers.market, latest: watch.latest });
@@ -73,7 +74,7 @@ export function startBeside(watch: Watch, parts: BesideParts, signal: AbortSigna
   return { schedules, look: account.delistings === undefined ? () => undefined : market.look };
 }
 
-/** One run at a time, the first after the account was polled. */
+/** One run at a time, the first after the account was seen: before that "now" may be what a wrong clock of this machine says. */
 function onceSeen(watch: Watch, run: (signal: AbortSignal) => Promise<void>, signal: AbortSignal): () => Promise<void> {
   let isRunning = false;
   const stopped = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
@@ -81,7 +82,7 @@ function onceSeen(watch: Watch, run: (signal: AbortSignal) => Promise<void>, sig
     if (isRunning) return;
     isRunning = true;
     try {
-      await Promise.race([watch.polled, stopped]);
+      await Promise.race([watch.seen, stopped]);
       if (!signal.aborted) await run(signal);
     } finally {
       isRunning = false;

@@ -200,6 +200,19 @@ describe("polls that overlap", () => {
     expect(ledger.snapshot("main")?.known).toMatchObject([{ subject: "cross", level: 1.24 }]);
   });
 
+  test("but a later failure makes no earlier answer old: it is no news of the account", async () => {
+    const { watch, clock, told, ledger } = open();
+    watch.reads = [[900, cross(1.24)]];
+    const first = runCycle(watch, NEVER);
+    await clock.advance(500);
+    watch.reads = [[100, "rate_limited"]]; // refused at once, without a request
+    const second = runCycle(watch, NEVER);
+    await clock.advance(60 * S);
+    await Promise.all([first, second]);
+    expect(told).toEqual([CRITICAL]);
+    expect(ledger.snapshot("main")?.known).toMatchObject([{ subject: "cross", level: 1.24 }]);
+  });
+
   test("nor does an earlier failure hide a later answer, and the companion's answer still counts", async () => {
     const { watch, clock, ledger } = open();
     watch.reads = [

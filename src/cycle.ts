@@ -5,7 +5,7 @@ import { type Advance, advance, advanceOwn, applied, type Rulebook, type States,
 import { announce } from "./core/announce.ts";
 import { blindness, noteFailure, noteInvalid, noteValid, startHealth } from "./core/feed.ts";
 import type { Locale } from "./core/format.ts";
-import { afterLook } from "./core/margin-call.ts";
+import { afterLook, endedFact } from "./core/margin-call.ts";
 import { type Context, type Observation, observeCross, observeIsolated, symbolOf } from "./core/observe.ts";
 import { pictureOf, withSeverities } from "./core/picture.ts";
 import type { Answer, Clock, Exchange, OutboxRow, ReadResult, Source } from "./core/ports.ts";
@@ -64,11 +64,14 @@ export async function runCycle(parts: CycleParts, signal: AbortSignal): Promise<
   return all;
 }
 
-/** An answer that was asked for before one that was already taken is history: it must not lower what that one raised. */
+/**
+ * An answer that was asked for before one that was already taken is history: it must not lower what that one raised. A failure is no news of
+ * the account, so it makes nothing old.
+ */
 function isNews(result: ReadResult, turn: number, { heard }: Turns): boolean {
   const source = result.ok ? result.answer.source : result.source;
   if ((heard.get(source) ?? 0) > turn) return false;
-  heard.set(source, turn);
+  if (result.ok) heard.set(source, turn);
   return true;
 }
 
@@ -107,7 +110,8 @@ function advanceAll(parts: CycleParts, results: readonly ReadResult[]): void {
     locale,
     muted: parts.muted(),
   });
-  parts.deliver(ledger.commit(announcement, snapshot, nowMs, { facts: flips?.facts ?? [] }));
+  const ended = called.ended.map((name) => endedFact(name, { wallMs: nowMs, monoMs: clock.monoMs() }));
+  parts.deliver(ledger.commit(announcement, snapshot, nowMs, { facts: [...(flips?.facts ?? []), ...ended] }));
   if (flips !== undefined) parts.flags?.keep(flips);
   for (const result of results) heed(parts, result);
 }

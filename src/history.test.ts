@@ -15,6 +15,7 @@ import type {
 } from "./core/history.ts";
 import { streamName } from "./core/history.ts";
 import { type Failure, type OutboxRow, StoreError } from "./core/ports.ts";
+import type { EventRule, Route } from "./core/rules/types.ts";
 import { createHistoryWatch, type HistoryParts } from "./history.ts";
 import { openLedger } from "./ledger.ts";
 import { silentLog } from "./lib/log.ts";
@@ -70,6 +71,8 @@ interface World {
   rows: readonly HistoryRow[];
   loans: readonly Loan[];
   owing: readonly string[];
+  /** Undefined: just now. */
+  lookedAtMs: number | undefined;
   /** What the exchange's clock is ahead of the wall's. */
   aheadMs: number;
   windowMs: number;
@@ -96,6 +99,7 @@ function world(over: Partial<HistoryParts> = {}): World & { watch: ReturnType<ty
     rows: [],
     loans: [],
     owing: [],
+    lookedAtMs: undefined,
     aheadMs: 0,
     windowMs: 7 * DAY,
     fails: () => undefined,
@@ -116,7 +120,7 @@ function partsOf(made: World, over: Partial<HistoryParts>): HistoryParts {
   const ledger = openLedger({
     store,
     instance: "test",
-    notifiers: [{ name: "desk", recipients: ["desk"] }],
+    notifiers: ["desk", "mail"].map((name) => ({ name, recipients: [name] })),
     log: silentLog,
     isWatched: () => true,
     stillWaiting: () => () => true,
@@ -135,6 +139,7 @@ function partsOf(made: World, over: Partial<HistoryParts>): HistoryParts {
     transfers: { isolated: "none", allow: ["SPOT"] },
     cross: true,
     owing: () => made.owing,
+    lookedAtMs: () => made.lookedAtMs ?? clock.wallMs(),
     sources: { note: (source, outcome) => void made.notes.push(`${source}: ${outcome?.code ?? "ok"}`) },
     dropEvents: store.dropEvents,
     log: { ...silentLog, warn: say, error: say },
@@ -148,9 +153,9 @@ function readerOf(made: World): HistoryReader {
   return {
     account: "main",
     nowMs,
-    async *read(stream, fromMs, signal) {
+    async *read(stream, fromMs, signal, toMs = Number.POSITIVE_INFINITY) {
       const name = streamName(stream);
-      const endMs = nowMs();
+      const endMs = Math.min(nowMs(), toMs);
       made.asked.push(name);
       for (let fromNowMs = Math.max(fromMs, endMs - 90 * DAY); fromNowMs < endMs; fromNowMs += made.windowMs) {
         const readToMs = Math.min(fromNowMs + made.windowMs, endMs);
@@ -196,7 +201,7 @@ test("at the very first run nothing of the history is asked for, and nothing tha
   made.rows = [flow(startMs - 1000), order(startMs - 1000, undefined)];
   await made.watch.flows(signal());
   expect(made.asked).toEqual(["loans"]);
-  expect(cursorIn(made, "flow")).toEqual({ sinceMs: startMs, readToMs: startMs });
+  expect(cursorIn(made, "flow")).toMatchObject({ sinceMs: startMs, readToMs: startMs });
   await made.clock.advance(MIN);
   await made.watch.flows(signal());
   expect(made.asked.slice(1)).toEqual(expect.arrayContaining(["flow", "liquidation"]));
@@ -391,6 +396,212 @@ test("what was read is told after a minute, however long the rest of the run tak
   expect(toldBefore[0]).toBe(1);
 });
 
+test("a row that trips is told within half a minute, whatever becomes of a hundred other pairs", async () => {
+  const made = world();
+  made.owing = Array.from({ length: 100 }, (_, i) => `P${i}USDT`);
+  await made.watch.flows(signal());
+  await made.clock.advance(MIN);
+  await made.watch.flows(signal());
+  await made.clock.advance(MIN);
+  made.rows = [flow(made.clock.wallMs() - 1000)];
+  const startMs = made.clock.monoMs();
+  let windows = 0;
+  made.onWindow = (name) => {
+    if (name !== "flow") made.clock.stall(10_000);
+  };
+  // Never three in a row: then the run would end.
+  made.fails = (name) => (name === "flow" || ++windows % 3 === 0 ? undefined : { code: "timeout", detail: "" });
+  const restarted = made.restart();
+  made.delivered.length = 0;
+  let toldMs: number | undefined;
+  const inner = made.onWindow;
+  made.onWindow = (name) => {
+    if (made.delivered.length > 0) toldMs ??= made.clock.monoMs() - startMs;
+    inner(name);
+  };
+  await restarted.flows(signal());
+  const flowAtMs = (made.asked.lastIndexOf("flow") - made.asked.lastIndexOf("loans") - 1) * 10_000;
+  expect(toldMs).toBeDefined();
+  expect((toldMs ?? 0) - Math.max(0, flowAtMs)).toBeLessThanOrEqual(30_000);
+});
+
+test("a loan does not wait for the rest of the run", async () => {
+  const made = await begun();
+  await made.clock.advance(3 * HOUR);
+  await made.watch.flows(signal());
+  made.windowMs = 5 * MIN; // so that the hour before goes on and on
+  made.loans = [{ asset: "USDC", remaining: 1 }];
+  let owedMs: number | undefined;
+  let toldMs: number | undefined;
+  made.onWindow = () => {
+    if (made.asked.includes("loans")) owedMs ??= made.clock.monoMs();
+    if (made.delivered.length > 0) toldMs ??= made.clock.monoMs();
+    made.clock.stall(8_000);
+  };
+  made.asked.length = 0;
+  await made.watch.flows(signal());
+  expect((toldMs ?? Number.POSITIVE_INFINITY) - (owedMs ?? 0)).toBeLessThanOrEqual(24_000);
+});
+
+test("what does not trip is committed after a minute, not sooner", async () => {
+  const made = world();
+  made.owing = Array.from({ length: 9 }, (_, i) => `P${i}USDT`);
+  await made.watch.flows(signal());
+  await made.clock.advance(MIN);
+  made.onWindow = () => made.clock.stall(10_000);
+  const before = made.store.commits.length;
+  await made.watch.flows(signal());
+  expect(made.store.commits.length - before).toBe(4); // of 200 s
+});
+
+// ---------------------------------------------------------------- more than comes at once
+
+describe("a stream with more rows in its overlap than come at once", () => {
+  /** A world in which an answer never spans more than ten minutes, and only so many of them come in a run. */
+  async function crowded(windows: number) {
+    const made = await begun();
+    await made.clock.advance(2 * HOUR);
+    await made.watch.flows(signal());
+    made.windowMs = 10 * MIN;
+    const run = async () => {
+      await made.clock.advance(5 * MIN);
+      let left = windows;
+      made.asked.length = 0;
+      made.fails = (name) => (name === "flow" && left-- <= 0 ? SPENT : undefined);
+      await made.watch.flows(signal());
+    };
+    return { made, run };
+  }
+
+  test("what is new is read first, the overlap with what is left", async () => {
+    const { made, run } = await crowded(3);
+    await run();
+    made.rows = [flow(made.clock.wallMs() + MIN)];
+    await run();
+    expect(made.titles()).toHaveLength(1);
+    expect(cursorIn(made, "flow")).toMatchObject({ readToMs: made.clock.wallMs() });
+  });
+
+  test("what is new is first, too, after a run in which nothing of it could be read", async () => {
+    const { made, run } = await crowded(0);
+    await run();
+    made.windowMs = 30 * MIN;
+    await made.clock.advance(5 * MIN);
+    let left = 1;
+    made.fails = (name) => (name === "flow" && left-- <= 0 ? SPENT : undefined);
+    await made.watch.flows(signal());
+    expect(cursorIn(made, "flow")).toMatchObject({ readToMs: made.clock.wallMs() });
+  });
+
+  test("other streams go before its overlap", async () => {
+    const { made, run } = await crowded(2);
+    await run();
+    await run();
+    expect(made.asked.slice(0, 3).sort()).toEqual(["flow", "liquidation", "loans"]);
+    expect(made.asked.slice(3)).toContain("flow");
+    expect(made.notes).not.toContain("capital flow: rate_limited");
+  });
+
+  test("a row that is written up to an hour late is told, however few windows a run has left", async () => {
+    for (const lateMs of [5 * MIN, 30 * MIN, 55 * MIN]) {
+      const { made, run } = await crowded(3);
+      for (let i = 0; i < 3; i++) await run();
+      made.rows = [flow(made.clock.wallMs() - lateMs)];
+      for (let i = 0; i < 15; i++) await run();
+      expect(made.titles()).toHaveLength(1);
+    }
+  });
+
+  test("what was left of the overlap is read after a restart, however much came since", async () => {
+    const { made, run } = await crowded(2);
+    await run();
+    const late = flow(made.clock.wallMs() - 2 * MIN); // not visible yet
+    await made.clock.advance(5 * HOUR);
+    made.rows = [late];
+    made.watch = made.restart();
+    for (let i = 0; i < 60; i++) await run();
+    expect(made.titles()).toHaveLength(1);
+  });
+
+  test("where a run never gets to the end, a row that is written late is told all the same", async () => {
+    const pairs = ["AUSDT", "BUSDT", "CUSDT", "DUSDT", "EUSDT", "FUSDT"];
+    const made = await begun({ flows: { isolated: pairs }, cross: false });
+    made.rows = [];
+    for (let i = 0; i < 200; i++) {
+      const lateMs = made.clock.wallMs() - 50 * MIN;
+      if (i === 20) made.rows = pairs.flatMap((symbol) => [flow(lateMs, { symbol }), order(lateMs, symbol)]);
+      await made.clock.advance(5 * MIN);
+      let left = 5;
+      made.fails = () => (left-- > 0 ? undefined : SPENT);
+      await made.watch.flows(signal());
+    }
+    expect(toldIds(made.store)).toHaveLength(2 * pairs.length);
+  });
+
+  test("once it fits again it is asked for at once", async () => {
+    const { made, run } = await crowded(30);
+    await run();
+    made.windowMs = 7 * DAY;
+    await run();
+    await run();
+    expect(made.asked.filter((name) => name === "flow")).toHaveLength(1);
+  });
+});
+
+// ---------------------------------------------------------------- who hears of a row
+
+const bigOut: EventRule = {
+  id: "big-out",
+  on: "transfer",
+  types: "all",
+  assets: "all",
+  symbols: "all",
+  direction: "out",
+  amountAbove: 1000,
+  allow: [],
+  severity: "warning",
+};
+
+async function routed(routes: readonly Route[], notifiers: readonly string[] = ["desk"]) {
+  const book = { ...bookOf(), routes, notifiers };
+  const made = await begun({ book, eventRules: [bigOut] });
+  made.rows = [transfer(made.clock.wallMs() - 1, { to: "FUTURES", amount: 5000 })];
+  await made.watch.transfers(signal());
+  const told = made.delivered.map(({ notifier, message }) => {
+    return `${notifier}: ${message.title} / ${message.sections.length}`;
+  });
+  return { told, isTold: made.store.events("main", 0).map((event) => event.isTold) };
+}
+
+const OUT = "5,000 USDT transferred out of cross margin to the USD-M futures wallet at 23:00:59 UTC / 1";
+
+test("a row whose worst rule is routed to nobody is told by the next that is not", async () => {
+  const dropped: Route = { match: { rule: ["transfer-not-allowed"] }, notify: [], repeatEveryMs: undefined };
+  expect(await routed([dropped])).toEqual({ told: [`desk: WARNING · main · ${OUT}`], isTold: [true] });
+});
+
+test("a row that reaches nobody counts as not told", async () => {
+  const dropped: Route = { match: {}, notify: [], repeatEveryMs: undefined };
+  expect(await routed([dropped])).toEqual({ told: [], isTold: [false] });
+});
+
+test("each notifier reads a row once, by the worst rule that is routed to it", async () => {
+  const toDesk: Route = { match: { rule: ["transfer-not-allowed"] }, notify: ["desk"], repeatEveryMs: undefined };
+  const { told, isTold } = await routed([toDesk], ["desk", "mail"]);
+  expect(told.sort()).toEqual([`desk: CRITICAL · main · ${OUT}`, `mail: WARNING · main · ${OUT}`]);
+  expect(isTold).toEqual([true]);
+});
+
+test("a loan beside a row is one message for each notifier, and one message of its incident", async () => {
+  const made = await begun({ book: { ...bookOf(), notifiers: ["desk", "mail"] } });
+  made.rows = [flow(made.clock.wallMs() - 1)];
+  made.loans = [{ asset: "USDC", remaining: 1 }];
+  await made.watch.flows(signal());
+  expect(made.delivered.map(({ notifier }) => notifier).sort()).toEqual(["desk", "mail"]);
+  const [loan] = made.store.alerts();
+  expect(loan?.state).toMatchObject({ messages: 1, threads: { desk: {}, mail: {} } });
+});
+
 // ---------------------------------------------------------------- failures
 
 test("a stream that fails keeps its cursor and the others go on", async () => {
@@ -433,6 +644,82 @@ test("an endpoint that succeeded for one stream is noted as good, once a run", a
   await made.watch.flows(signal());
   expect([...made.notes].sort()).toEqual(["capital flow: ok", "forced liquidations: ok", "liquidation loans: ok"]);
   expect(made.logged.filter((line) => line.includes("ETHUSDT"))).not.toEqual([]);
+});
+
+test("a stream of a source that fails for more than an hour is a failure of the source, whatever its others do", async () => {
+  const made = await begun();
+  made.owing = ["ETHUSDT"];
+  await made.watch.flows(signal());
+  made.fails = (name) => (name === "flow ETHUSDT" ? { code: "bad_response", detail: "-1121" } : undefined);
+  const noted: string[] = [];
+  for (let minutes = 0; minutes < 75; minutes += 5) {
+    await made.clock.advance(5 * MIN);
+    made.notes.length = 0;
+    await made.watch.flows(signal());
+    noted.push(made.notes.filter((note) => note.startsWith("capital flow")).join());
+  }
+  expect(noted.slice(0, 12)).toEqual(noted.slice(0, 12).map(() => "capital flow: ok"));
+  expect(noted.slice(12)).toEqual(noted.slice(12).map(() => "capital flow: bad_response"));
+  made.fails = () => undefined;
+  made.notes.length = 0;
+  await made.watch.flows(signal());
+  expect(made.notes).toContain("capital flow: ok");
+});
+
+test("what no run has reached for more than an hour is a failure, too", async () => {
+  const made = await begun();
+  made.fails = (name) => (name === "loans" ? undefined : { code: "rate_limited", detail: "weight" });
+  for (let minutes = 0; minutes < 75; minutes += 5) {
+    await made.clock.advance(5 * MIN);
+    made.notes.length = 0;
+    await made.watch.flows(signal());
+  }
+  expect(made.notes).toEqual(
+    expect.arrayContaining(["capital flow: rate_limited", "forced liquidations: rate_limited"]),
+  );
+});
+
+test("one that is always told to pause does not keep the others from being read", async () => {
+  const made = await begun();
+  made.fails = (name) => (name === "loans" ? { code: "rate_limited", detail: "403" } : undefined);
+  made.rows = [flow(made.clock.wallMs() - 1), order(made.clock.wallMs() - 1, undefined)];
+  const watch = made.restart();
+  for (let run = 0; run < 3; run++) {
+    await made.clock.advance(5 * MIN);
+    await watch.flows(signal());
+  }
+  expect(toldIds(made.store)).toHaveLength(2);
+});
+
+test.each(["timeout", "unreachable"] as const)(
+  "after three %s in a row the rest goes first next time",
+  async (code) => {
+    const made = await begun();
+    made.owing = ["AUSDT", "BUSDT", "CUSDT"];
+    await made.watch.flows(signal());
+    await made.clock.advance(MIN);
+    made.fails = () => ({ code, detail: "" });
+    const asked: string[][] = [];
+    for (let run = 0; run < 3; run++) {
+      made.asked.length = 0;
+      await made.watch.flows(signal());
+      asked.push([...made.asked]);
+    }
+    expect(asked.map(({ length }) => length)).toEqual([3, 3, 3]);
+    expect(new Set(asked.flat()).size).toBe(9);
+  },
+);
+
+test("two that time out and one that answers do not end a run", async () => {
+  const made = await begun();
+  made.owing = ["AUSDT", "BUSDT", "CUSDT"];
+  await made.watch.flows(signal());
+  await made.clock.advance(MIN);
+  made.asked.length = 0;
+  let asks = 0;
+  made.fails = () => (++asks % 3 === 0 ? undefined : { code: "timeout", detail: "" });
+  await made.watch.flows(signal());
+  expect(made.asked).toHaveLength(9);
 });
 
 test.each(["rate_limited", "banned"] as const)(
@@ -536,6 +823,23 @@ test("a cursor that cannot be read is said, repeats nothing that was told, and l
   expect(made.logged.join()).toContain("is lost");
 });
 
+test("a cursor that the store put aside is no stream that begins now", async () => {
+  const made = await begun();
+  await made.watch.flows(signal());
+  const startMs = made.clock.wallMs();
+  await made.clock.advance(DAY);
+  made.rows = [flow(startMs - 10 * MIN), flow(made.clock.wallMs() - 10 * HOUR)];
+  const { fact } = made.store;
+  let isLost = true;
+  made.store.fact = (name) => (isLost && name === "cursor.main.flow" ? undefined : fact(name));
+  const watch = made.restart();
+  await watch.flows(signal());
+  isLost = false;
+  await watch.flows(signal());
+  expect(toldIds(made.store)).toEqual([made.rows[1]?.id]); // the other is older than the first run
+  expect(made.logged.join()).toContain("is lost");
+});
+
 test("a first run by a clock that was a day ahead does not keep margind silent for a day", async () => {
   const made = world();
   made.aheadMs = DAY;
@@ -567,6 +871,33 @@ describe("isolated: all", () => {
     made.rows = [flow(made.clock.wallMs() - 30_000, { symbol: "ETHUSDT" })];
     await made.watch.flows(signal());
     expect(made.titles()).toHaveLength(1);
+  });
+
+  test("a pair that was opened and liquidated in an outage is told, from the last time that anybody looked", async () => {
+    const made = await begun();
+    made.lookedAtMs = made.clock.wallMs();
+    made.fails = () => DOWN;
+    for (let i = 0; i < 36; i++) {
+      await made.clock.advance(5 * MIN);
+      await made.watch.flows(signal());
+    }
+    made.fails = () => undefined;
+    made.owing = ["ETHUSDT"];
+    made.lookedAtMs = undefined;
+    made.rows = [flow(made.clock.wallMs() - 2 * HOUR, { symbol: "ETHUSDT" })];
+    for (let i = 0; i < 3; i++) await made.watch.flows(signal());
+    expect(made.titles()).toHaveLength(1);
+  });
+
+  test("when somebody looked is told by the exchange's clock", async () => {
+    const made = world();
+    made.aheadMs = -HOUR;
+    await made.watch.flows(signal());
+    await made.clock.advance(6 * HOUR);
+    made.lookedAtMs = made.clock.wallMs() - HOUR;
+    await made.watch.flows(signal());
+    const kept = JSON.parse(made.store.fact("history.main.flows") ?? "null");
+    expect(kept.all.lookedMs).toBe(made.clock.wallMs() - 2 * HOUR);
   });
 
   test("a pair that owes no more is read for seven days, also over a restart", async () => {
@@ -623,7 +954,7 @@ test("without a cross account nobody asks for loans", async () => {
 
 // ---------------------------------------------------------------- retention
 
-test("rows are dropped at most once an hour: untold ones after three days, told ones after a hundred", async () => {
+test("rows are dropped at most once an hour: untold ones after six hours, told ones after a hundred days", async () => {
   const drops: string[] = [];
   const made = await begun({
     dropEvents: (_, stream, { untoldMs, toldMs }) => {
@@ -634,10 +965,60 @@ test("rows are dropped at most once an hour: untold ones after three days, told 
   });
   drops.length = 0;
   for (let run = 0; run < 3; run++) await made.watch.flows(signal());
-  expect(drops.sort()).toEqual(["flow 3 100", "liquidation 3 100"]);
+  expect(drops.sort()).toEqual(["flow 0.25 100", "liquidation 0.25 100"]);
   await made.clock.advance(HOUR);
   await made.watch.flows(signal());
   expect(drops).toHaveLength(4);
+});
+
+test("rows of a pair that is read no more are dropped all the same, and after a hundred days it is forgotten", async () => {
+  const drops: string[] = [];
+  const over: Partial<HistoryParts> = {
+    flows: { isolated: ["AUSDT"] },
+    cross: false,
+    dropEvents: (_, stream, { untoldMs, toldMs }) => {
+      const ages = [untoldMs, toldMs].map((ms) => (made.clock.wallMs() - ms) / DAY);
+      drops.push(`${streamName(stream)} ${ages.join(" ")}`);
+    },
+  };
+  const made = await begun(over);
+  await made.watch.flows(signal());
+  const watch = made.restart({ ...over, flows: { isolated: ["BUSDT"] } });
+  drops.length = 0;
+  await watch.flows(signal());
+  await watch.flows(signal());
+  expect(drops.filter((drop) => drop.includes("AUSDT"))).toEqual(["flow AUSDT 0.25 100", "liquidation AUSDT 0.25 100"]);
+  await made.clock.advance(101 * DAY);
+  await watch.flows(signal());
+  expect(made.store.fact("cursor.main.flow AUSDT")).not.toBe("");
+  await made.clock.advance(2 * HOUR);
+  drops.length = 0;
+  await watch.flows(signal());
+  expect(drops.filter((drop) => drop.includes("AUSDT"))).toHaveLength(2);
+  expect(made.store.fact("cursor.main.flow AUSDT")).toBe("");
+  await made.clock.advance(2 * HOUR);
+  drops.length = 0;
+  await watch.flows(signal());
+  expect(drops.filter((drop) => drop.includes("AUSDT"))).toEqual([]);
+  // Should it ever come back, it begins anew.
+  await made.restart({ ...over, flows: { isolated: ["AUSDT"] } }).flows(signal());
+  expect(cursorIn(made, "flow AUSDT")).toMatchObject({ sinceMs: Math.floor(made.clock.wallMs() / 1000) * 1000 });
+  expect(made.logged.join()).not.toContain("is lost");
+});
+
+test("orders of a pair that is not read itself are dropped, too", async () => {
+  const drops: string[] = [];
+  const made = await begun({ dropEvents: (_, stream) => void drops.push(streamName(stream)) });
+  const row = order(made.clock.wallMs() - 1, "BTCUSDT");
+  made.rows = [row];
+  await made
+    .restart({ reader: mixing(made, row), dropEvents: (_, stream) => void drops.push(streamName(stream)) })
+    .flows(signal());
+  made.rows = [];
+  await made.clock.advance(2 * HOUR);
+  drops.length = 0;
+  await made.watch.flows(signal());
+  expect(drops).toContain("liquidation BTCUSDT");
 });
 
 test("a disk that drops nothing is no reason to tell nothing", async () => {
@@ -693,9 +1074,9 @@ const step = fc.oneof(
 
 test("whatever fails, every row that trips is told: at least once, without crashes exactly once, in order, and none from before", async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
+    fc.asyncProperty(fc.array(step, { maxLength: 60 }), fc.constantFrom(30 * MIN, DAY), async (steps, windowMs) => {
       const made = world({ flows: { isolated: ["AUSDT"] } });
-      made.windowMs = DAY;
+      made.windowMs = windowMs;
       const startMs = made.clock.wallMs();
       let watch = made.watch;
       let isCrashed = false;
@@ -749,7 +1130,8 @@ test("whatever fails, every row that trips is told: at least once, without crash
       const inMessages = made.delivered
         .flatMap(({ message }) => message.sections)
         .reduce((sum, { headline }) => sum + Number(/(\d+) rows?/.exec(headline)?.[1] ?? 0), 0);
-      if (isDiskGood) expect(outOfOrder(made.store, addedAfter)).toEqual([]);
+      // With more than comes at once, what is new goes before what comes late.
+      if (isDiskGood && windowMs === DAY) expect(outOfOrder(made.store, addedAfter)).toEqual([]);
       if (isCrashed) expect(inMessages).toBeGreaterThanOrEqual(due.length);
       else expect(inMessages).toBe(due.length);
     }),

@@ -5,47 +5,31 @@ import {
   cursorName,
   firstCursor,
   inPresent,
-  type Kept,
-  keptAfter,
+  isBegun,
+  isOverdue,
   lostCursor,
-  OVERLAP_MS,
   parseCursor,
-  parseKept,
 } from "./core/cursor.ts";
-import { type Cursor, type HistoryReader, type HistoryStream, streamName } from "./core/history.ts";
+import { type Cursor, type HistoryPart, type HistoryStream, type Read, streamName } from "./core/history.ts";
 import { type Failure, StoreError } from "./core/ports.ts";
-import type { EventRule } from "./core/rules/types.ts";
 import type { Fact } from "./core/store.ts";
+import { type Ask, askAll, type HistorySource, inTurn, isPause, outcomesOf } from "./history-asks.ts";
+import { addLoans, addRows, cursorFact, isDue } from "./history-batch.ts";
+import { type Reading, readAgain, readNew } from "./history-read.ts";
 import {
-  addPart,
-  type Batch,
-  type BatchParts,
-  commitBatch,
-  cursorFact,
-  dropOld,
-  emptyBatch,
-  isFull,
-} from "./history-batch.ts";
+  begin,
+  commit,
+  type Family,
+  forgetIdle,
+  type HistoryParts,
+  keptFact,
+  type Memory,
+  type Run,
+  withStream,
+} from "./history-run.ts";
 import { parseJson } from "./lib/json.ts";
 
-/** What is read of each account, under the names that people know. */
-export type HistorySource = "capital flow" | "transfer history" | "forced liquidations" | "liquidation loans";
-
-/** Isolated pairs; all: those that owe or did lately. */
-export type PairChoice = "all" | "none" | readonly string[];
-
-export interface HistoryParts extends BatchParts {
-  readonly reader: HistoryReader;
-  readonly eventRules: readonly EventRule[];
-  /** Undefined: not read. */
-  readonly flows: { readonly isolated: PairChoice } | undefined;
-  readonly transfers: { readonly isolated: PairChoice; readonly allow: readonly string[] } | undefined;
-  /** The cross account is watched. */
-  readonly cross: boolean;
-  /** Symbols of the isolated pairs that owe now. */
-  owing(): readonly string[];
-  readonly sources: { note(source: HistorySource, outcome: Failure | undefined): void };
-}
+export type { HistoryParts } from "./history-run.ts";
 
 /**
  * One run each; called while one is under way, it is that one. Both resolve whatever the exchange and the disk do: what could not be read
@@ -58,8 +42,11 @@ export interface HistoryWatch {
 
 export function createHistoryWatch(parts: HistoryParts): HistoryWatch {
   const { flows, transfers } = parts;
-  const memory: Memory = { loansAtMs: Number.NEGATIVE_INFINITY, droppedMonoMs: new Map() };
-  const runs = (family: Family) => oneAtATime((signal) => runFamily(parts, family, memory, signal));
+  const runs = (family: Family) => {
+    const loansAtMs = parts.reader.nowMs();
+    const memory: Memory = { turns: new Map(), crowded: new Set(), loansAtMs, droppedMonoMs: new Map() };
+    return oneAtATime((signal) => runFamily(parts, family, memory, signal));
+  };
   const none = () => Promise.resolve();
   return {
     flows:
@@ -69,49 +56,11 @@ export function createHistoryWatch(parts: HistoryParts): HistoryWatch {
   };
 }
 
-/** What one schedule reads. */
-interface Family {
-  readonly name: "flows" | "transfers";
-  readonly kinds: readonly HistoryStream["kind"][];
-  readonly isolated: PairChoice;
-}
-
-interface Memory {
-  /** When the loans were last read, exchange time. */
-  loansAtMs: number;
-  /** By stream: when rows were last dropped. */
-  readonly droppedMonoMs: Map<string, number>;
-}
-
-interface Run {
-  readonly parts: HistoryParts;
-  readonly family: Family;
-  readonly memory: Memory;
-  readonly signal: AbortSignal;
-  /** As it was before this run; undefined at the very first. */
-  readonly before: Kept | undefined;
-  kept: Kept;
-  batch: Batch;
-}
-
-/** One thing to ask the exchange for. */
-interface Ask {
-  readonly source: HistorySource;
-  /** For the log: the stream. */
-  readonly name: string;
-  /** When it was last read. */
-  readonly lastMs: number;
-  read(): Promise<Failure | undefined>;
-}
-
 const SOURCE: Readonly<Record<HistoryStream["kind"], HistorySource>> = {
   flow: "capital flow",
   transfer: "transfer history",
   liquidation: "forced liquidations",
 };
-
-/** After one of these the whole address has to wait. */
-const isPause = ({ code }: Failure): boolean => code === "rate_limited" || code === "banned";
 
 function oneAtATime(work: (signal: AbortSignal) => Promise<void>): (signal: AbortSignal) => Promise<void> {
   let underWay: Promise<void> | undefined;
@@ -124,60 +73,90 @@ function oneAtATime(work: (signal: AbortSignal) => Promise<void>): (signal: Abor
 }
 
 async function runFamily(parts: HistoryParts, family: Family, memory: Memory, signal: AbortSignal): Promise<void> {
-  const { account, log, sources } = parts;
-  const outcomes = new Map<HistorySource, Failure | undefined>();
+  const { account, clock, log, reader, sources } = parts;
   try {
     const run = begin(parts, family, memory, signal);
-    for (const ask of plan(run)) {
-      const failure = await ask.read();
-      if (signal.aborted) return; // nothing is lost: the cursors stay where they are
-      if (failure === undefined || !outcomes.has(ask.source)) outcomes.set(ask.source, failure);
-      if (failure === undefined) continue;
-      log.warn({ account }, `${ask.name} could not be read: ${failure.code}: ${failure.detail}`);
-      if (isPause(failure)) break;
-    }
+    const { first, later } = plan(run);
+    const asked = await askAll(inOrder(first, later), memory.turns, ({ name }, failure) => {
+      if (signal.aborted) return false; // nothing is lost: the cursors stay where they are
+      if (failure !== undefined) log.warn({ account }, `${name} could not be read: ${failure.code}: ${failure.detail}`);
+      if (isDue(run.batch, clock.monoMs())) commit(run);
+      return true;
+    });
+    if (signal.aborted) return;
+    const outcomes = outcomesOf(first, asked, reader.nowMs());
+    for (const [source, outcome] of outcomes) sources.note(source, outcome);
     commit(run);
+    forgetIdle(run);
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
     log.warn({ error, account }, `the ${family.name} are left for the next time: the state cannot be read`);
   }
-  for (const [source, outcome] of outcomes) sources.note(source, outcome);
-}
-
-function begin(parts: HistoryParts, family: Family, memory: Memory, signal: AbortSignal): Run {
-  const { clock, reader } = parts;
-  const before = keptOf(parts, family);
-  const kept = keptAfter(before, family.isolated === "all", parts.owing(), reader.nowMs());
-  return { parts, family, memory, signal, before, kept, batch: emptyBatch(clock.monoMs()) };
 }
 
 // ---------------------------------------------------------------- what is read
 
-/** What there is to ask, longest unread first: where the weight budget ends a run, the next one begins with what was left. */
-function plan(run: Run): readonly Ask[] {
-  const { parts, family, memory, before } = run;
-  const { account, clock, cross, ledger, reader } = parts;
-  const nowMs = reader.nowMs();
-  const asks: Ask[] = [];
+interface Plan {
+  readonly first: readonly Ask[];
+  /** Known when the first are through: what is left of crowded streams. */
+  later(): readonly Ask[];
+}
+
+function* inOrder(first: readonly Ask[], later: () => readonly Ask[]): Generator<Ask> {
+  yield* first;
+  yield* later();
+}
+
+/** What there is to ask. */
+function plan(run: Run): Plan {
+  const { parts, family, memory } = run;
+  const readings = begun(run);
+  const asks = readings.map((reading): Ask => {
+    const { name, stream } = reading;
+    const source = SOURCE[stream.kind];
+    return { source, name, readToMs: () => reading.cursor.readToMs, read: () => take(run, reading, readNew) };
+  });
+  const loans = { source: "liquidation loans", name: "liquidation loans", readToMs: () => memory.loansAtMs } as const;
+  if (family.name === "flows" && parts.cross) asks.unshift({ ...loans, read: () => readLoans(run) });
+  const again = (reading: Reading): Ask => {
+    const name = `the hour before in ${reading.name}`;
+    return {
+      source: SOURCE[reading.stream.kind],
+      name,
+      readToMs: undefined,
+      read: () => take(run, reading, readAgain),
+    };
+  };
+  // Where no run gets to the end, what waits for the end of one would wait for ever.
+  const overdue = readings.filter((each) => each.isCrowded && isOverdue(each.cursor, parts.reader.nowMs()));
+  const rest = () => readings.filter((each) => each.isCrowded && !overdue.includes(each));
+  return {
+    first: inTurn([...asks, ...overdue.map(again)], memory.turns),
+    later: () => inTurn(rest().map(again), memory.turns),
+  };
+}
+
+/** The streams of which there is anything to read. Throws StoreError. */
+function begun(run: Run): readonly Reading[] {
+  const { parts, memory, planned } = run;
+  const { account, clock, ledger } = parts;
+  const nowMs = parts.reader.nowMs();
   const fresh: Fact[] = [];
-  for (const stream of streamsOf(run)) {
-    const text = ledger.fact(cursorName(account, stream));
-    const cursor = text === undefined ? firstCursor(stream, before, nowMs) : cursorOf(text, stream, run, nowMs);
-    if (text === undefined) fresh.push(cursorFact(account, stream, cursor));
-    if (text === undefined && cursor.readToMs === cursorAt(nowMs).readToMs) continue; // it begins now: nothing to read yet
-    const [source, name] = [SOURCE[stream.kind], streamName(stream)];
-    asks.push({ source, name, lastMs: cursor.readToMs, read: () => readStream(run, stream, cursor) });
-  }
-  if (family.name === "flows" && cross) {
-    const source = "liquidation loans";
-    asks.push({ source, name: source, lastMs: memory.loansAtMs, read: () => readLoans(run) });
-  }
+  const readings = streamsOf(run).flatMap((stream): Reading[] => {
+    const name = streamName(stream);
+    const { cursor, isNew } = cursorOf(run, stream, nowMs);
+    planned.add(name);
+    run.kept = withStream(run.kept, name, { sinceMs: cursor.sinceMs, atMs: nowMs });
+    if (isNew) fresh.push(cursorFact(account, name, cursor));
+    if (isNew && cursor.readToMs === cursorAt(nowMs).readToMs) return []; // it begins now: nothing to read yet
+    return [{ stream, name, before: cursor, cursor, isCrowded: memory.crowded.has(name), newAtMs: undefined }];
+  });
   // At once: from here on their rows count, whatever becomes of this run.
   if (fresh.length > 0) {
     const facts = [...fresh, keptFact(run)];
     ledger.commit({ changes: [], notifications: [] }, undefined, clock.wallMs(), { facts });
   }
-  return asks.sort((a, b) => a.lastMs - b.lastMs);
+  return readings;
 }
 
 function streamsOf({ parts, family, kept }: Run): readonly HistoryStream[] {
@@ -186,65 +165,44 @@ function streamsOf({ parts, family, kept }: Run): readonly HistoryStream[] {
   return [...(parts.cross ? [undefined] : []), ...pairs].flatMap((symbol) => kinds.map((kind) => ({ kind, symbol })));
 }
 
-function cursorOf(text: string, stream: HistoryStream, { parts, before }: Run, nowMs: number): Cursor {
+function cursorOf({ parts, before }: Run, stream: HistoryStream, nowMs: number): { cursor: Cursor; isNew: boolean } {
+  const { account, ledger, log } = parts;
+  const name = streamName(stream);
+  const text = ledger.fact(cursorName(account, name)) ?? "";
+  // The store puts a damaged fact aside: then there is none, and yet this does not begin now.
+  if (text === "" && !isBegun(name, before)) return { cursor: firstCursor(stream, before, nowMs), isNew: true };
   const cursor = parseCursor(parseJson(text));
-  if (cursor === undefined)
-    parts.log.error({ account: parts.account }, `${streamName(stream)}: how far it was read is lost, it is read again`);
-  return inPresent(cursor ?? lostCursor(before, nowMs), nowMs);
+  if (cursor === undefined) log.error({ account }, `${name}: how far it was read is lost, it is read again`);
+  return { cursor: inPresent(cursor ?? lostCursor(name, before, nowMs), nowMs), isNew: false };
 }
 
-async function readStream(
-  run: Run,
-  stream: HistoryStream,
-  { sinceMs, readToMs }: Cursor,
-): Promise<Failure | undefined> {
-  const { reader, clock } = run.parts;
-  let toMs = readToMs;
-  for await (const read of reader.read(stream, readToMs - OVERLAP_MS, run.signal)) {
-    if (run.signal.aborted) return undefined;
-    if (!read.ok) return read.failure;
-    // Never back, and never beyond now: what is said to be read there was not.
-    toMs = Math.max(toMs, Math.min(read.value.readToMs, reader.nowMs()));
-    addPart(run.batch, stream, { sinceMs, readToMs: toMs }, read.value);
-    if (isFull(run.batch, clock.monoMs())) commit(run);
+/** Into the batch, part by part. Yields why it ended early. Throws StoreError. */
+async function take(run: Run, reading: Reading, read: typeof readNew): Promise<Failure | undefined> {
+  const { parts, signal } = run;
+  try {
+    for await (const part of read(reading, parts.reader, signal)) {
+      if (signal.aborted) return undefined;
+      if (!part.ok) return failed(reading, part);
+      addRows(run.batch, reading.stream, reading.cursor, part.value.rows, parts.clock.monoMs());
+      if (isDue(run.batch, parts.clock.monoMs())) commit(run);
+    }
+    return undefined;
+  } finally {
+    if (reading.isCrowded) run.memory.crowded.add(reading.name);
+    else run.memory.crowded.delete(reading.name);
   }
-  return undefined;
+}
+
+/** Where the weight ended before anything new was read, the next run begins with that. */
+function failed(reading: Reading, { failure }: Exclude<Read<HistoryPart>, { ok: true }>): Failure {
+  if (isPause(failure) && reading.cursor.readToMs === reading.before.readToMs) reading.isCrowded = true;
+  return failure;
 }
 
 async function readLoans({ parts, memory, batch, signal }: Run): Promise<Failure | undefined> {
   const read = await parts.reader.loans(signal);
   if (!read.ok) return read.failure;
   memory.loansAtMs = parts.reader.nowMs();
-  batch.loans = read.value;
+  addLoans(batch, read.value, parts.clock.monoMs());
   return undefined;
-}
-
-// ---------------------------------------------------------------- what is kept
-
-/** Commits what the run has so far. Throws StoreError. */
-function commit(run: Run): void {
-  const { parts, batch, memory } = run;
-  const wires = { rules: parts.eventRules, allow: parts.transfers?.allow ?? [] };
-  const factsOf = (noticedAtMs: number) => {
-    run.kept = { ...run.kept, noticedAtMs };
-    return [keptFact(run)];
-  };
-  commitBatch(batch, wires, run.kept.noticedAtMs, factsOf, parts);
-  dropOld(batch, memory.droppedMonoMs, parts);
-  run.batch = emptyBatch(parts.clock.monoMs());
-}
-
-const keptName = (account: string, { name }: Family): string => `history.${account}.${name}`;
-
-const keptFact = ({ parts, family, kept }: Run): Fact => ({
-  name: keptName(parts.account, family),
-  value: JSON.stringify(kept),
-});
-
-function keptOf({ account, ledger, log }: HistoryParts, family: Family): Kept | undefined {
-  const text = ledger.fact(keptName(account, family));
-  const kept = text === undefined ? undefined : parseKept(parseJson(text));
-  if (text !== undefined && kept === undefined)
-    log.error({ account }, `which pairs owed lately is lost: ${family.name} of those that owe no more may be missed`);
-  return kept;
 }

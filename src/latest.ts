@@ -1,8 +1,8 @@
 // The last valid answers of one account, for who looks at the book between polls. The one thing to know: what could not be read this
-// time is as it was, or unknown, never absent: absence would read as "nothing is held any more".
+// time, and what owed and is not answered any more, is as it was, or unknown, never absent: absence would read as "nothing is held".
 import type { Holdings } from "./core/delisting.ts";
-import type { Observation } from "./core/observe.ts";
-import type { Answer, PairAnswer } from "./core/ports.ts";
+import { type Observation, symbolOf } from "./core/observe.ts";
+import type { Answer, CrossAnswer, IsolatedAnswer, PairAnswer, Subject } from "./core/ports.ts";
 
 export interface Latest {
   holdings(): Holdings;
@@ -14,24 +14,39 @@ export function startLatest(): Latest {
   return {
     holdings: () => kept,
     keep(answer, observations) {
-      const invalid = new Set(
-        observations.filter(({ class: kind }) => kind === "INVALID").map(({ subject }) => subject),
-      );
-      if (answer.source === "cross") {
-        if (!invalid.has("cross")) kept = { ...kept, cross: answer };
-        return;
-      }
-      const before = kept.pairs;
-      const known = (symbol: string) => before?.find((pair) => pair.symbol === symbol);
-      const rows = answer.pairs.map((pair) =>
-        invalid.has(`isolated ${pair.symbol}`) ? (known(pair.symbol) ?? unknownPair(pair)) : pair,
-      );
-      const unread = answer.unread?.symbols ?? [];
-      if (unread.some((symbol) => known(symbol) === undefined) && before === undefined) return;
-      kept = { ...kept, pairs: [...rows, ...unread.flatMap((symbol) => known(symbol) ?? [])] };
+      const unusable = observations.filter(({ class: kind }) => kind !== "OK").map(({ subject }) => subject);
+      kept = answer.source === "cross" ? withCross(kept, answer, unusable) : withPairs(kept, answer, unusable);
     },
   };
 }
 
+const withCross = (kept: Holdings, answer: CrossAnswer, unusable: readonly Subject[]): Holdings =>
+  unusable.includes("cross") ? kept : { ...kept, cross: answer };
+
+/** A pair that is answered and cannot be used, or that owed and is not answered (MISSING), is as it was before. */
+function withPairs(kept: Holdings, { pairs, unread }: IsolatedAnswer, unusable: readonly Subject[]): Holdings {
+  const known = (symbol: string) => kept.pairs?.find((pair) => pair.symbol === symbol);
+  const notRead = unread?.symbols ?? [];
+  if (notRead.length > 0 && kept.pairs === undefined) return kept;
+  const asBefore = new Set(unusable.map(symbolOf));
+  const read = pairs.filter(({ symbol }) => !asBefore.has(symbol));
+  const stale = [...asBefore].map((symbol) => known(symbol) ?? unknownPair(symbol));
+  return { ...kept, pairs: [...read, ...stale, ...notRead.flatMap((symbol) => known(symbol) ?? [])] };
+}
+
 /** Nobody knows what it holds. */
-const unknownPair = (pair: PairAnswer): PairAnswer => ({ ...pair, base: undefined, quote: undefined });
+const unknownPair = (symbol: string): PairAnswer => ({
+  symbol,
+  isolatedCreated: undefined,
+  enabled: undefined,
+  tradeEnabled: undefined,
+  marginLevel: undefined,
+  marginLevelStatus: undefined,
+  marginRatio: undefined,
+  indexPrice: undefined,
+  liquidatePrice: undefined,
+  liquidateRate: undefined,
+  base: undefined,
+  quote: undefined,
+  problems: [],
+});

@@ -11,7 +11,7 @@ import {
   judgeDelistings,
   needsPrices,
 } from "./core/delisting.ts";
-import { type Delisting, inOurTime, type MarketReader, type Prices, type Restrictions } from "./core/market.ts";
+import type { Delisting, MarketReader, Prices, Restrictions } from "./core/market.ts";
 import { StoreError } from "./core/ports.ts";
 import { judgeRestrictions } from "./core/restriction.ts";
 import { allOf } from "./core/slow.ts";
@@ -46,8 +46,9 @@ export function createMarketWatch(parts: MarketParts): MarketWatch {
   let before: DueDates | undefined;
   let lookedMonoMs: number | undefined;
 
-  const ours = (atMs: number): number => inOurTime(atMs, reader.nowMs(), clock.wallMs());
-  const delistings = (due: DueDates): DelistingLook => ({ ...parts.latest(), schedule, before: due, prices });
+  const delistings = (due: DueDates): DelistingLook => {
+    return { ...parts.latest(), schedule, before: due, prices, exchangeNowMs: reader.nowMs() };
+  };
 
   /** What was due before; undefined while it cannot be read: then what is past could be taken for rescheduled. */
   const recall = (): DueDates | undefined => {
@@ -73,23 +74,30 @@ export function createMarketWatch(parts: MarketParts): MarketWatch {
     commit(parts, allOf([advance, restricted]), value === encodeDue(known) ? [] : [{ name: factName, value }]);
   };
 
+  /** Where they cannot be read, the last good ones stand. */
+  const readPrices = async (signal: AbortSignal): Promise<void> => {
+    const known = recall();
+    if (known === undefined) return;
+    prices ??= new Map();
+    if (!needsPrices(delistings(known))) return;
+    const read = await reader.prices(signal);
+    if (signal.aborted) return;
+    if (read.ok) prices = read.value;
+    else parts.log.warn({ account }, `prices cannot be read: ${read.failure.code}: ${read.failure.detail}`);
+  };
+
   return {
     async run(signal) {
       const read = await reader.delistings(signal);
       if (signal.aborted) return;
       sources.note("delist schedule", read.ok ? undefined : read.failure);
-      if (read.ok) schedule = read.value.map((entry) => ({ ...entry, atMs: ours(entry.atMs) }));
+      if (read.ok) schedule = read.value;
       const restricted = await reader.restrictions(signal);
       if (signal.aborted) return;
       sources.note("restricted assets", restricted.ok ? undefined : restricted.failure);
       if (restricted.ok) restrictions = restricted.value;
-      const known = recall();
-      if (known !== undefined && needsPrices(delistings(known), clock.wallMs())) {
-        const read = await reader.prices(signal);
-        if (signal.aborted) return;
-        if (read.ok) prices = read.value;
-        else parts.log.warn({ account }, `prices cannot be read: ${read.failure.code}: ${read.failure.detail}`);
-      }
+      await readPrices(signal);
+      if (signal.aborted) return;
       judge();
     },
     look() {

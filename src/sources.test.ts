@@ -216,6 +216,15 @@ describe("a field that a rule uses", () => {
     expect(answer(cross(2))).toEqual([]);
   });
 
+  test("is not back because nobody needs it now, the account is not there or no pair is, also after a restart", () => {
+    const bare = without({ marginLevel: undefined });
+    expect(answer(bare, bare, bare)).toEqual(LOST);
+    restart();
+    const idle = [debtFree({ marginLevel: undefined }), cross(999, { opened: false, assets: [] })];
+    expect(answer(...idle, ...idle)).toEqual(LOST);
+    expect(answer(debtFree())).toEqual([]);
+  });
+
   test("without debt, a level that was never there is not missed, but one that was there is", () => {
     const bare = debtFree({ marginLevel: undefined });
     expect(answer(bare, bare, bare)).toEqual([]);
@@ -243,6 +252,14 @@ describe("a field of the isolated pairs", () => {
   test("without debt, what older answers never had is not missed", () => {
     const old = isolated([emptyPair("BTCUSDT", noStatus)]);
     expect(answer(old, old, old, old)).toEqual([]);
+  });
+
+  test("is not back because no pair is answered, also after a restart", () => {
+    const lost = isolated([{ ...FETUSDT, ...noStatus }]);
+    expect(answer(lost, lost, lost)).toEqual(LOST_PAIRS);
+    restart();
+    expect(answer(isolated([]), isolated([emptyPair("BTCUSDT", noStatus)]))).toEqual(LOST_PAIRS);
+    expect(answer(isolated([emptyPair("BTCUSDT")]))).toEqual([]);
   });
 
   test("rows of pairs that were never opened tell nothing", () => {

@@ -99,10 +99,11 @@ export function createSources(shared: Shared, account: string): Sources {
     noteAnswer(answer, used) {
       const source = ACCOUNT_SOURCES[answer.source];
       const look = fieldsIn(answer, used);
+      const wasGone = stateOf(source).gone !== undefined;
       const before = afterSuccess(stateOf(source));
       const after = look === undefined ? before : afterLook(before, look);
       states.set(source, after);
-      judge(source, look === undefined ? after.absent.size === 0 : isWhole(after, look));
+      judge(source, isWhole(after, look, wasGone));
       tellRenames(source, answer);
     },
   };

@@ -16,6 +16,13 @@ export interface Key {
   readonly lane: Lane;
 }
 
+export interface LaterOptions {
+  /** POST only for a listen token. */
+  readonly method?: Method;
+  /** An empty body is an answer too; it reads as null. */
+  readonly mayBeEmpty?: boolean;
+}
+
 export interface Asker {
   /** A signed GET, asked again where that can help. Resolves with parsed JSON; rejects with ExchangeError, or as aborted. */
   ask(path: string, params: Params, signal: AbortSignal): Promise<unknown>;
@@ -25,7 +32,7 @@ export interface Asker {
    * A signed GET for what is not the account itself: once, after everything urgent that waits, and dropped first when the weight budget
    * or a pause bites. Numbers of the answer are text.
    */
-  askLater(path: string, params: Params, signal: AbortSignal, mayBeEmpty?: boolean): Promise<unknown>;
+  askLater(path: string, params: Params, signal: AbortSignal, options?: LaterOptions): Promise<unknown>;
   /** The same with the key alone, not signed; POST and PUT only for listen keys. */
   askKeyed(method: Method, path: string, params: Params, signal: AbortSignal): Promise<unknown>;
   /** Reads the exchange's clock. */
@@ -40,7 +47,7 @@ export interface ClockRead {
 
 const TIME_PATH = "/api/v3/time";
 const URGENT = { method: "GET", urgency: "now", isExact: false, mayBeEmpty: false } as const;
-const LATER = { method: "GET", urgency: "later", isExact: true } as const;
+const LATER = { method: "GET", urgency: "later", isExact: true, mayBeEmpty: false } as const;
 const RETRIES = 2;
 const SOON: Backoff = { firstMs: 500, maxMs: 2_000 };
 const SLOW: Backoff = { firstMs: 2_000, maxMs: 8_000 };
@@ -60,13 +67,13 @@ export function createAsker(shared: Shared, { account, apiKey, sign, lane }: Key
     return body;
   }
 
-  async function askLater(path: string, params: Params, signal: AbortSignal, mayBeEmpty = false) {
-    return (await call({ ...LATER, mayBeEmpty, path, query: signed(params), headers: keyed }, signal)).body;
+  async function askLater(path: string, params: Params, signal: AbortSignal, options: LaterOptions = {}) {
+    return (await call({ ...LATER, ...options, path, query: signed(params), headers: keyed }, signal)).body;
   }
 
   async function askKeyed(method: Method, path: string, params: Params, signal: AbortSignal) {
     const query = () => (params.length === 0 ? "" : `?${queryString(params)}`);
-    return (await call({ ...LATER, mayBeEmpty: false, method, path, query, headers: keyed }, signal)).body;
+    return (await call({ ...LATER, method, path, query, headers: keyed }, signal)).body;
   }
 
   async function syncTime(signal: AbortSignal): Promise<ClockRead> {

@@ -99,7 +99,8 @@ function jsonIn(
     const { code, untilMs } = error.failure;
     const page = stop.kind === "firewall" ? { type: headerText(headers, "content-type"), page: excerpt(text) } : {};
     const fields = { path, status, code, untilMs, ...page };
-    const whom = stop.kind === "firewall" && urgency === "later" ? "nothing that can wait is asked" : "no request of any key";
+    const whom =
+      stop.kind === "firewall" && urgency === "later" ? "nothing that can wait is asked" : "no request of any key";
     log.warn(fields, `the exchange asks for silence: ${whom} until then`);
     throw error;
   }

@@ -1,11 +1,13 @@
 // The Exchange port on Binance. Start here: createBinance makes what all keys behind this address share, .exchange() one key's
 // lane and reads. A read never rejects; what goes wrong becomes a Failure.
+
 import type { HistoryReader } from "../core/history.ts";
 import type { KeyReader } from "../core/key-rights.ts";
 import type { MarketReader } from "../core/market.ts";
 import type { Clock, Exchange, Failure, ReadResult, Subject } from "../core/ports.ts";
 import type { PushReader } from "../core/push.ts";
 import type { Log } from "../lib/log.ts";
+import { createLookup } from "../lib/lookup.ts";
 import type { Secret } from "../lib/secret.ts";
 import { type Asker, type ClockRead, createAsker } from "./ask.ts";
 import { type BarsStore, createBarsKeeper } from "./bars.ts";
@@ -41,6 +43,8 @@ export interface BinanceOptions {
   readonly notBeforeMonoMs?: number;
   /** What the exchange's clock is believed to say before it was read; the wall clock unless given. */
   readonly serverClock?: () => number;
+  /** The clock by which the exchange dates its announcements: its own unless given (in the demo they are of another year). */
+  readonly announcedBy?: () => number;
   /** How requests travel: undici unless given. The simulator of faults brings its own. */
   readonly http?: Http;
   /** Told when a request is written to its socket. */
@@ -78,6 +82,7 @@ export interface Binance {
 
 /** How long the first answers wait for the account's bars: with those of 3x, a healthy 5x account would be called critical. */
 const FIRST_BARS_MS = 1_500;
+const DNS_TIMEOUT_MS = 5_000;
 const SYNC_EVERY_MS = 3_600_000;
 const SYNC_RETRY_MS = 60_000;
 
@@ -109,8 +114,11 @@ export function createBinance(options: BinanceOptions): Binance {
     save: (account, bars, atMs) => kept(log, () => options.barsStore.save(account, bars, atMs)),
   };
   const sync = createSync(clock, log);
+  const announcedBy = options.announcedBy ?? (() => serverTime.nowMs());
+  const lookup = createLookup({ timeoutMs: DNS_TIMEOUT_MS, clock });
+  const common: Common = { barsStore, sync, stream: options.stream, lookup, announcedBy };
   return {
-    exchange: (account) => createExchange(account, shared, { barsStore, sync, stream: options.stream }),
+    exchange: (account) => createExchange(account, shared, common),
     close: () => http.close(),
   };
 }
@@ -119,9 +127,16 @@ interface Common {
   readonly barsStore: BarsStore;
   readonly sync: Sync;
   readonly stream: StreamOptions;
+  /** Of the streams' hosts. */
+  readonly lookup: ReturnType<typeof createLookup>;
+  announcedBy(): number;
 }
 
-function createExchange(account: BinanceAccount, shared: Shared, { barsStore, sync, stream }: Common): BinanceExchange {
+function createExchange(
+  account: BinanceAccount,
+  shared: Shared,
+  { barsStore, sync, stream, lookup, announcedBy }: Common,
+): BinanceExchange {
   const { clock, log } = shared;
   const asker = createAsker(shared, {
     account: account.name,
@@ -166,8 +181,8 @@ function createExchange(account: BinanceAccount, shared: Shared, { barsStore, sy
   return {
     account: account.name,
     history: createHistoryReader(account.name, asker, shared),
-    market: createMarketReader(asker, shared),
-    push: createPushReader({ ...shared, stream, account: account.name, asker }),
+    market: createMarketReader(asker, { ...shared, nowMs: announcedBy }),
+    push: createPushReader({ ...shared, stream, lookup, account: account.name, asker }),
     bars: bars.current,
     clock: (signal) =>
       settled(

@@ -180,7 +180,7 @@ export const ENDPOINTS = [
     path: PATHS.listenToken,
     weight: 1,
     countedPer: "UID",
-    security: "key",
+    security: "signed",
     schedule: "when the user stream connects, and before its token ends",
     purpose: "the token of the user stream",
   },

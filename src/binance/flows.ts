@@ -16,6 +16,13 @@ const DEFAULT_LIMIT = 500;
 export type Get = (params: Params) => Promise<unknown>;
 
 export function createFlowsReader(symbol: string | undefined, get: Get, log: Log): WindowReader<FlowRow> {
+  /** More came than it gives by itself, so that many are not the end of an answer. */
+  let followsLimit = false;
+  const isFull = ({ count }: FlowsAnswer): boolean => {
+    followsLimit ||= count > DEFAULT_LIMIT;
+    return count >= LIMIT || (count === DEFAULT_LIMIT && !followsLimit);
+  };
+
   async function ask({ startMs, endMs }: Window, fromId?: bigint): Promise<FlowsAnswer> {
     const body = await get([
       ...(symbol === undefined ? [] : [["symbol", symbol] as const]),
@@ -58,7 +65,8 @@ export function createFlowsReader(symbol: string | undefined, get: Get, log: Log
       if (!isFull(answer)) return rows;
       // The times were not followed, so a shorter window would be as full.
       if (rows.length < answer.rows.length) throw badResponse("the capital flow is full of rows of another time");
-      return tooMany(rows);
+      // All of it rows of other pairs, where the pair that was asked for is not heeded: then nothing tells where they lie.
+      return rows.length === 0 ? { middle: window, count: answer.count } : { ...tooMany(rows), count: answer.count };
     },
     async readSmallest(window) {
       const answer = await ask(window);
@@ -67,7 +75,5 @@ export function createFlowsReader(symbol: string | undefined, get: Get, log: Log
     },
   };
 }
-
-const isFull = ({ count }: FlowsAnswer): boolean => count >= LIMIT || count === DEFAULT_LIMIT;
 
 const isIn = (row: FlowRow, window: Window): boolean => !isFromBefore(row, window) && row.atMs <= window.endMs;

@@ -69,7 +69,7 @@ async function start(script: Script) {
     server,
     asker,
     history: createHistoryReader("main", asker, shared),
-    market: createMarketReader(asker, shared),
+    market: createMarketReader(asker, { ...shared, nowMs: serverTime.nowMs }),
   };
 }
 

@@ -185,6 +185,19 @@ test("every row comes once and in order, however the exchange answers", async ()
   );
 });
 
+test("an exchange that heeds no pair and answers with a full page of others is got past", async () => {
+  const how: Manners = { ...PLAIN, keeps: "newest", bounds: "start", total: "missing", ignores: ["symbol"] };
+  const world = worldOf(how);
+  const crowd = Array.from({ length: 1866 }, (_, index) => ({ id: FIRST_ID + BigInt(index), atMs: NOW_MS - 1 }));
+  world.model.rows = withOthers(
+    crowd.map((row) => ({ ...row, pair: "BTCUSDT" })),
+    how,
+  );
+  const parts = await readAll(world, FROM_MS, { kind: "flow", symbol: "BTCUSDT" });
+  expect(rowsIn(parts)).toHaveLength(1866);
+  expect(world.model.asked.length).toBeLessThan(120);
+});
+
 test("a part claims only what was read: all rows before its end are there", async () => {
   await fc.assert(
     fc.asyncProperty(histories, manners, kinds, async (history, how, kind) => {
@@ -258,6 +271,16 @@ test("500 rows are full too: so many come when the exchange does not follow the 
     ...rowsAt(NOW_MS - 10_000, 400).map((row) => ({ ...row, id: row.id + 5000n })),
   ];
   expect(rowsIn(await readAll(world, NOW_MS - MINUTE_MS))).toHaveLength(800);
+});
+
+test("once more than 500 came the limit is followed, and 500 are not full", async () => {
+  const world = worldOf();
+  world.model.rows = [
+    ...rowsAt(NOW_MS - 90_000, 600),
+    ...rowsAt(NOW_MS - 10_000, 500).map((row) => ({ ...row, id: row.id + 5000n })),
+  ];
+  expect(rowsIn(await readAll(world, NOW_MS - MINUTE_MS))).toHaveLength(1100);
+  expect(world.model.asked).toHaveLength(3);
 });
 
 test("a crowd in one moment is read on by ids, and what comes after it is read too", async () => {

@@ -25,10 +25,11 @@ export function createHistoryReader(
   return {
     account,
     nowMs,
-    async *read(stream, fromMs, signal) {
-      const endMs = nowMs();
+    async *read(stream, fromMs, signal, toMs = Number.POSITIVE_INFINITY) {
+      const atMs = nowMs();
+      const endMs = Math.min(atMs, Math.floor(toMs));
       if (fromMs > endMs) return;
-      const startMs = Math.max(Math.floor(fromMs) - AGAIN_MS, endMs - OLDEST_MS);
+      const startMs = Math.max(Math.floor(fromMs) - AGAIN_MS, atMs - OLDEST_MS);
       const get =
         (path: string): Get =>
         (params) =>
@@ -43,7 +44,10 @@ export function createHistoryReader(
     async loans(signal) {
       try {
         // Without a loan the body is empty: seen live in 2026, documented nowhere.
-        return { ok: true, value: parseLoans(await asker.askLater(PATHS.liquidationLoan, [], signal, true)) };
+        return {
+          ok: true,
+          value: parseLoans(await asker.askLater(PATHS.liquidationLoan, [], signal, { mayBeEmpty: true })),
+        };
       } catch (error) {
         return { ok: false, failure: failureOf(error, signal, log) };
       }

@@ -1,16 +1,13 @@
 import { expect, test } from "vitest";
-import { createTestClock } from "../../test/support/clock.ts";
 import { parseExactJson } from "../lib/json.ts";
 import { silentLog } from "../lib/log.ts";
 import { networkError } from "./errors.ts";
 import { createMarketReader } from "./market.ts";
-import { createServerTime } from "./server-time.ts";
 
 const never = new AbortController().signal;
 
 /** A market that gives this answer to everything, and what was asked of it. */
 function marketOf(body: unknown) {
-  const clock = createTestClock();
   const asked: string[] = [];
   const askKeyed = async (method: string, path: string, params: readonly unknown[]): Promise<unknown> => {
     asked.push(`${method} ${path} ${params.length}`);
@@ -19,7 +16,7 @@ function marketOf(body: unknown) {
   };
   return {
     asked,
-    market: createMarketReader({ askKeyed }, { log: silentLog, serverTime: createServerTime(clock, () => 7) }),
+    market: createMarketReader({ askKeyed }, { log: silentLog, nowMs: () => 7 }),
   };
 }
 

@@ -9,7 +9,7 @@ import { failureOf } from "./reads.ts";
 
 export function createMarketReader(
   asker: Pick<Asker, "askKeyed">,
-  { log, serverTime }: Pick<Shared, "log" | "serverTime">,
+  { log, nowMs }: Pick<Shared, "log"> & Pick<MarketReader, "nowMs">,
 ): MarketReader {
   async function read<T>(path: string, parse: (body: unknown) => T, signal: AbortSignal): Promise<Read<T>> {
     try {
@@ -19,7 +19,7 @@ export function createMarketReader(
     }
   }
   return {
-    nowMs: () => serverTime.nowMs(),
+    nowMs,
     delistings: (signal) => read(PATHS.delistSchedule, parseDelistings, signal),
     restrictions: (signal) => read(PATHS.restrictedAssets, parseRestrictions, signal),
     prices: (signal) => read(PATHS.prices, parsePrices, signal),

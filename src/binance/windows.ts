@@ -21,15 +21,16 @@ export interface WindowReader<R> {
   readSmallest(window: Window): Promise<readonly R[]>;
 }
 
-/** Where the middle half of the rows lies that an answer with too many of them did show. */
+/** Where the middle half of the rows lies that an answer with too many of them did show, and how many those were. */
 export interface TooMany {
   readonly middle: Window;
+  readonly count: number;
 }
 
 export const tooMany = (rows: readonly { readonly atMs: number }[]): TooMany => {
   const times = rows.map(({ atMs }) => atMs).sort((a, b) => a - b);
   const [startMs = 0, endMs = 0] = [times[Math.floor(times.length / 4)], times[Math.floor((times.length * 3) / 4)]];
-  return { middle: { startMs, endMs } };
+  return { middle: { startMs, endMs }, count: rows.length };
 };
 
 export interface Part<R> {
@@ -60,38 +61,45 @@ export async function* readWindows<R extends Stamped>(all: Window, reader: Windo
     const rows = newIn(found, recent);
     recent = [...recent, ...rows].filter((row) => !isFromBefore(row, { startMs: endMs, endMs }));
     yield { rows, readToMs: endMs };
+    cut.noteRead({ startMs, endMs }, found.length);
     startMs = endMs;
-    cut.noteRead();
   }
 }
 
 /** A middle half that takes up less than this share of its window is a crowd. */
 const CROWD_SHARE = 1 / 16;
+/** From one window to the next, however quiet it was. */
+const GROWTH_MAX = 64;
 
 /**
- * How much to ask for at once: half when that was too much, double when it was not. But a crowd is not approached in halves: the window
- * before it ends where it begins. Every request costs weight, and a read that ends with the minute's weight must have got further than
- * the one before it.
+ * How much to ask for at once: half when that was too much, more when less than half of what is too much came. But a crowd is not
+ * approached in halves: the window before it ends where it begins, and those after it are as long as half of its rows took. Every request
+ * costs weight, and a read that ends with the minute's weight must have got further than the one before it.
  */
 function createCut(spanMaxMs: number) {
   let spanMs = spanMaxMs;
+  /** So many rows were too many. */
+  let tooManyRows = Number.POSITIVE_INFINITY;
   let crowd: Window | undefined;
   return {
     endFrom(startMs: number): number {
-      const endMs = startMs + spanMs;
-      if (crowd === undefined || startMs > crowd.endMs) return endMs;
-      if (startMs < crowd.startMs - 1) return Math.min(endMs, crowd.startMs - 1);
-      return Math.min(endMs, startMs + Math.max(SMALLEST_MS, Math.floor((crowd.endMs - crowd.startMs) / 2)));
+      if (crowd === undefined || startMs > crowd.endMs) return startMs + spanMs;
+      if (startMs < crowd.startMs - 1) return crowd.startMs - 1;
+      return startMs + Math.max(SMALLEST_MS, Math.floor(lengthOf(crowd) / 2));
     },
-    noteTooMany({ startMs, endMs }: Window, { middle }: TooMany): void {
-      spanMs = Math.max(SMALLEST_MS, Math.floor((endMs - startMs) / 2));
-      crowd = middle.endMs - middle.startMs < (endMs - startMs) * CROWD_SHARE ? middle : undefined;
+    noteTooMany(window: Window, { middle, count }: TooMany): void {
+      tooManyRows = count;
+      crowd = lengthOf(middle) < lengthOf(window) * CROWD_SHARE ? middle : undefined;
+      spanMs = Math.max(SMALLEST_MS, crowd === undefined ? Math.floor(lengthOf(window) / 2) : lengthOf(crowd));
     },
-    noteRead(): void {
-      spanMs = Math.min(2 * spanMs, spanMaxMs);
+    noteRead(window: Window, rows: number): void {
+      const growth = rows === 0 ? GROWTH_MAX : Math.min(GROWTH_MAX, Math.floor(tooManyRows / (2 * rows)));
+      spanMs = Math.min(spanMaxMs, Math.max(spanMs, growth * lengthOf(window)));
     },
   };
 }
+
+const lengthOf = ({ startMs, endMs }: Window): number => endMs - startMs;
 
 function newIn<R extends Stamped>(found: readonly R[], known: readonly R[]): readonly R[] {
   const old = new Set(known.map(({ id }) => id));

@@ -61,6 +61,7 @@ function openExchange(path: BarsPath, simNowMs: () => number): Promise<Simulator
     path,
     simNowMs,
     serverNowMs: systemClock.wallMs,
+    announceNowMs: simNowMs,
     monoMs: systemClock.monoMs,
     actions: demoActions(KEY.apiKey),
     market: demoAnnouncements,
@@ -196,7 +197,7 @@ function greeting(url: string, channels: Readonly<Record<string, object>>): stri
   const also = Object.keys(channels).length === 0 ? "" : ` It also sends to: ${Object.keys(channels).join(", ")}.`;
   return `margind demo: Bitcoin's crash of March 2020, six days in about 40 seconds.
 The bundled exchange (${url}) replays real hourly prices; the real daemon polls it two seconds of three.
-The book: 13.73 BTC and 20 LINK against 45,000 USDT of debt in the cross account, and an isolated BTCUSDT long.
+The book: 13.6 BTC and 260 LINK against 45,000 USDT of debt in the cross account, and an isolated BTCUSDT long.
 Transfers and delistings are read every few real seconds, so here they are told hours of simulated time late.
 Below is what a person would have received, with the simulated time (UTC).${also}
 

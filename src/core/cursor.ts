@@ -1,6 +1,6 @@
 // How far each stream of the history was read, and what is kept beside that over a restart. The one thing to know: when in doubt a
 // cursor lies further back. A row that is read again is known and dropped, one that is never read is lost.
-import { type Cursor, type HistoryStream, streamName } from "./history.ts";
+import { type Cursor, type HistoryStream, streamOf } from "./history.ts";
 
 /** The exchange may write a row this much later than it is stamped: so far back is read again, every time. */
 export const OVERLAP_MS = 3_600_000;
@@ -19,16 +19,24 @@ export interface Kept {
   readonly all: { readonly sinceMs: number; readonly lookedMs: number } | null;
   /** Pairs that owe or did lately → when they were last seen to. */
   readonly owed: Readonly<Record<string, number>>;
+  /**
+   * By name, every stream that the store may hold rows of, also one that is read no more. `sinceMs`: as in its cursor, so that one that
+   * is gone is known to have been there; null: it has none. `atMs`: when it was last to be read.
+   */
+  readonly streams: Readonly<Record<string, { readonly sinceMs: number | null; readonly atMs: number }>>;
   /** The newest notice, ms of the wall clock: no two have the same time, also after a clock that stepped back. */
   readonly noticedAtMs: number;
 }
 
-export const cursorName = (account: string, stream: HistoryStream): string => `cursor.${account}.${streamName(stream)}`;
+export const cursorName = (account: string, name: string): string => `cursor.${account}.${name}`;
 
 /** Whole seconds, rounded down: transfers are stamped so, and one of the first second counts. */
 const wholeSecond = (ms: number): number => Math.floor(ms / 1000) * 1000;
 
-export const cursorAt = (atMs: number): Cursor => ({ sinceMs: wholeSecond(atMs), readToMs: wholeSecond(atMs) });
+export function cursorAt(atMs: number): Cursor {
+  const fromMs = wholeSecond(atMs);
+  return { sinceMs: fromMs, readToMs: fromMs, settledToMs: fromMs - OVERLAP_MS };
+}
 
 /**
  * A stream that is met for the first time begins now. But a pair that began to owe since the last look begins at that look, and a
@@ -40,24 +48,48 @@ export function firstCursor(stream: HistoryStream, kept: Kept | undefined, nowMs
   return cursorAt(Math.min(nowMs, Math.max(sinceMs, lookedMs - OVERLAP_MS)));
 }
 
-/** In place of one that cannot be read: what was told is still known by its rows, so back to the first run repeats nothing. */
-export const lostCursor = (kept: Kept | undefined, nowMs: number): Cursor =>
-  cursorAt(Math.min(nowMs, kept?.sinceMs ?? nowMs - LOST_CURSOR_MS));
+/** In place of one that is gone: what was told is still known by its rows, so back to where it began repeats nothing. */
+export const lostCursor = (name: string, kept: Kept | undefined, nowMs: number): Cursor =>
+  cursorAt(Math.min(nowMs, kept?.streams[name]?.sinceMs ?? kept?.sinceMs ?? nowMs - LOST_CURSOR_MS));
+
+/** It was read before, so that a cursor was there. */
+export const isBegun = (name: string, kept: Kept | undefined): boolean =>
+  (kept?.streams[name]?.sinceMs ?? null) !== null;
+
+/** What may have come late is to be read an hour after it happened; this is an hour later still. */
+export const isOverdue = ({ settledToMs }: Cursor, nowMs: number): boolean => nowMs - settledToMs > 2 * OVERLAP_MS;
+
+/** After a part of it was read from `settledToMs` on, without a gap, at that time. */
+export const settled = (cursor: Cursor, toMs: number, atMs: number): Cursor => ({
+  ...cursor,
+  settledToMs: Math.max(cursor.settledToMs, Math.min(toMs, atMs - OVERLAP_MS)),
+});
 
 /** A cursor in the future was made by a clock that was wrong then: waiting for it would lose what happens until it comes. */
-export function inPresent({ sinceMs, readToMs }: Cursor, nowMs: number): Cursor {
-  const began = sinceMs > nowMs + JITTER_MS ? nowMs - OVERLAP_MS : sinceMs;
-  return { sinceMs: began, readToMs: Math.min(readToMs, Math.max(nowMs, began)) };
+export function inPresent(cursor: Cursor, nowMs: number): Cursor {
+  const sinceMs = cursor.sinceMs > nowMs + JITTER_MS ? nowMs - OVERLAP_MS : cursor.sinceMs;
+  const readToMs = Math.min(cursor.readToMs, Math.max(nowMs, sinceMs));
+  return { sinceMs, readToMs, settledToMs: Math.min(cursor.settledToMs, readToMs, nowMs - OVERLAP_MS) };
 }
 
-/** What is to be kept after a look at which pairs owe. */
-export function keptAfter(kept: Kept | undefined, isAll: boolean, owing: readonly string[], nowMs: number): Kept {
-  const lately = Object.entries(kept?.owed ?? {}).filter(([, atMs]) => atMs >= nowMs - OWED_FOR_MS);
+/** Which pairs owe, as the last valid answer said. */
+export interface Look {
+  readonly owing: readonly string[];
+  /** When that was; undefined: there was none yet. Without an answer time goes on and nobody looks. */
+  readonly atMs: number | undefined;
+}
+
+/** What is to be kept when a run begins. `look`: undefined while only named pairs are read. */
+export function keptAfter(kept: Kept | undefined, look: Look | undefined, nowMs: number): Kept {
+  const { sinceMs = nowMs, streams = {}, noticedAtMs = 0, all, owed = {} } = kept ?? {};
+  if (look === undefined) return { sinceMs, all: null, owed: {}, streams, noticedAtMs };
+  const lately = Object.entries(owed).filter(([, atMs]) => atMs >= nowMs - OWED_FOR_MS);
   return {
-    sinceMs: kept?.sinceMs ?? nowMs,
-    all: isAll ? { sinceMs: kept?.all?.sinceMs ?? nowMs, lookedMs: nowMs } : null,
-    owed: isAll ? Object.fromEntries([...lately, ...owing.map((symbol) => [symbol, nowMs] as const)]) : {},
-    noticedAtMs: kept?.noticedAtMs ?? 0,
+    sinceMs,
+    all: { sinceMs: all?.sinceMs ?? nowMs, lookedMs: Math.min(nowMs, look.atMs ?? all?.lookedMs ?? nowMs) },
+    owed: Object.fromEntries([...lately, ...look.owing.map((symbol) => [symbol, nowMs] as const)]),
+    streams,
+    noticedAtMs,
   };
 }
 
@@ -65,17 +97,25 @@ export function keptAfter(kept: Kept | undefined, isAll: boolean, owing: readonl
 
 export function parseCursor(value: unknown): Cursor | undefined {
   if (!isRecord(value)) return undefined;
-  const { sinceMs, readToMs } = value;
-  return isTime(sinceMs) && isTime(readToMs) ? { sinceMs, readToMs } : undefined;
+  const { sinceMs, readToMs, settledToMs = Number(readToMs) - OVERLAP_MS } = value; // the first versions wrote none
+  return isTime(sinceMs) && isTime(readToMs) && isTime(settledToMs) ? { sinceMs, readToMs, settledToMs } : undefined;
 }
 
 export function parseKept(value: unknown): Kept | undefined {
   if (!isRecord(value)) return undefined;
-  const { sinceMs, all, owed, noticedAtMs } = value;
-  if (!isTime(sinceMs) || !isTime(noticedAtMs) || !isRecord(owed)) return undefined;
+  const { sinceMs, all, owed, noticedAtMs, streams = {} } = value; // the first versions wrote no streams
+  if (!isTime(sinceMs) || !isTime(noticedAtMs) || !isRecord(owed) || !isRecord(streams)) return undefined;
   const looked = parseAll(all);
   const times = Object.entries(owed).flatMap(([symbol, atMs]) => (isTime(atMs) ? [[symbol, atMs] as const] : []));
-  return looked === undefined ? undefined : { sinceMs, all: looked, owed: Object.fromEntries(times), noticedAtMs };
+  if (looked === undefined) return undefined;
+  const known = Object.entries(streams).flatMap(([name, stream]) => parseStream(name, stream));
+  return { sinceMs, all: looked, owed: Object.fromEntries(times), streams: Object.fromEntries(known), noticedAtMs };
+}
+
+function parseStream(name: string, value: unknown): readonly (readonly [string, Kept["streams"][string]])[] {
+  if (!isRecord(value) || streamOf(name) === undefined) return [];
+  const { sinceMs, atMs } = value;
+  return isTime(atMs) && (sinceMs === null || isTime(sinceMs)) ? [[name, { sinceMs, atMs }]] : [];
 }
 
 function parseAll(value: unknown): Kept["all"] | undefined {

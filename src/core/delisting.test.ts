@@ -1,14 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { balance, cross, debtFree, emptyPair, leg } from "../../test/support/answers.ts";
-import {
-  type DelistingLook,
-  decodeDue,
-  delistingSeverity,
-  encodeDue,
-  levelsWithout,
-  needsPrices,
-  priceInBtc,
-} from "./delisting.ts";
+import { balance, cross, debtFree, emptyPair, leg, longPair } from "../../test/support/answers.ts";
+import { type DelistingLook, decodeDue, delistingSeverity, encodeDue, needsPrices } from "./delisting.ts";
+import { isWorseWithout, levelsWithout, priceInBtc, priceInUsdt } from "./delisting-worth.ts";
 
 const H = 3_600_000;
 const D = 24 * H;
@@ -66,6 +59,35 @@ test.each([
   expect(price).toEqual(expected === undefined ? undefined : expect.closeTo(expected, 12));
 });
 
+test.each([
+  ["USDT itself", "USDT", [], 1],
+  [
+    "over the pair with USDT first",
+    "ROSE",
+    [
+      ["ROSEUSDT", 0.05],
+      ["ROSEBTC", 1],
+      ["BTCUSDT", 1],
+    ],
+    0.05,
+  ],
+  ["the other way round", "TRY", [["USDTTRY", 40]], 0.025],
+  [
+    "over bitcoin",
+    "ROSE",
+    [
+      ["ROSEBTC", 1e-6],
+      ["BTCUSDT", 50_000],
+    ],
+    0.05,
+  ],
+  ["not with half of the way", "ROSE", [["ROSEBTC", 1e-6]], undefined],
+] as const)("a price in USDT: %s", (_, asset, prices, expected) => {
+  expect(priceInUsdt(asset, new Map(prices))).toEqual(
+    expected === undefined ? undefined : expect.closeTo(expected, 12),
+  );
+});
+
 describe("the level without the collateral", () => {
   const rose = balance("ROSE", { free: 300_000, locked: 100_000 });
   const prices = new Map([["ROSEBTC", 0.000005]]);
@@ -98,6 +120,15 @@ describe("the level without the collateral", () => {
   });
 });
 
+test.each([
+  ["by less than can be seen", 2, 1.991, false],
+  ["by more than 0.01", 2, 1.989, true],
+  ["not known without a price", 2, undefined, false],
+  ["not known without debt", undefined, undefined, false],
+])("the level is worse without it: %s", (_, level, levelWithout, expected) => {
+  expect(isWorseWithout({ level, levelWithout })).toBe(expected);
+});
+
 describe("prices are needed", () => {
   const look = (over: Partial<DelistingLook>): DelistingLook => ({
     cross: cross(2, { assets: [balance("USDT", { borrowed: 45_000 }), balance("ROSE", { free: 1 })] }),
@@ -105,18 +136,22 @@ describe("prices are needed", () => {
     schedule: [{ atMs: 2 * D, assets: ["ROSE"], symbols: ["ROSEUSDT"] }],
     before: new Map(),
     prices: undefined,
+    exchangeNowMs: 0,
     ...over,
   });
 
   test.each([
     ["for what is held against a debt and is due", {}, true],
     ["not for what is due later", { schedule: [{ atMs: 8 * D, assets: ["ROSE"], symbols: [] }] }, false],
-    ["not for another asset", { schedule: [{ atMs: D, assets: ["DOGE"], symbols: ["ROSEUSDT"] }] }, false],
+    ["not for another asset", { schedule: [{ atMs: D, assets: ["DOGE"], symbols: ["ETHUSDT"] }] }, false],
     ["not for what is owed only", { schedule: [{ atMs: D, assets: ["USDT"], symbols: [] }] }, false],
-    ["not without debt", { cross: debtFree({ assets: [balance("ROSE", { free: 1 })] }) }, false],
-    ["not before the account was seen", { cross: undefined }, false],
+    ["for what is held without debt", { cross: debtFree({ assets: [balance("ROSE", { free: 1 })] }) }, true],
+    ["for a pair without debt", { schedule: [{ atMs: D, assets: [], symbols: ["ROSEUSDT"] }] }, true],
+    ["not for an empty pair", { pairs: [emptyPair("ROSEUSDT")], cross: undefined }, false],
+    ["not for a pair in debt", { pairs: [longPair("ROSEUSDT", 5)], cross: undefined }, false],
+    ["not before the account was seen", { cross: undefined, pairs: undefined }, false],
   ])("%s", (_, over, expected) => {
-    expect(needsPrices(look(over), 0)).toBe(expected);
+    expect(needsPrices(look(over))).toBe(expected);
   });
 });
 

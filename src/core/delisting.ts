@@ -1,8 +1,11 @@
 // A delisting meets the book: what is held or owed of an asset, or in an isolated pair, that is about to leave margin. The one thing to
-// know: it is over only on evidence, a fresh schedule without it or a fresh account without it; that the time has passed is none.
+// know: it is over only on evidence, a fresh schedule without it or a fresh account without it; that the time has passed is none. Dates
+// are the exchange's and are compared with its clock; only what people read is told by ours.
 import { type Advance, type Scene, type States, stateKey } from "./advance.ts";
 import { alertIdOf, isSubject } from "./announce.ts";
-import type { Delisting, Prices } from "./market.ts";
+import { isInDebt, isMinorAsset, isMinorPair, levelsWithout } from "./delisting-worth.ts";
+import { rank } from "./lifecycle.ts";
+import { type Delisting, inOurTime, type Prices } from "./market.ts";
 import { debtOf, heldOf, owes } from "./observe.ts";
 import type { AssetBalance, CrossAnswer, PairAnswer, Severity, Subject } from "./ports.ts";
 import type { DelistingThreat } from "./situation.ts";
@@ -27,7 +30,7 @@ export interface Holdings {
   readonly pairs: readonly PairAnswer[] | undefined;
 }
 
-/** When a subject (`asset X`, `isolated X`) leaves margin. */
+/** When a subject (`asset X`, `isolated X`) leaves margin, by the exchange's clock. */
 export type DueDates = ReadonlyMap<Subject, number>;
 
 export interface DelistingLook extends Holdings {
@@ -35,10 +38,14 @@ export interface DelistingLook extends Holdings {
   readonly schedule: readonly Delisting[] | undefined;
   /** What was due of this account when it was last looked at, also before a restart. */
   readonly before: DueDates;
+  /** The last valid prices; undefined until the first run since the start, empty while there are none. */
   readonly prices: Prices | undefined;
+  /** What the exchange's clock says now. */
+  readonly exchangeNowMs: number;
 }
 
 type Judging = Omit<Scene, "known" | "bars"> & { readonly account: string };
+type Hit = Exclude<DelistingThreat, { readonly kind: "over" }>;
 
 /** `leftMs` before the delisting; past it, it is as bad as just before. */
 export function delistingSeverity(leftMs: number): Severity | null {
@@ -47,15 +54,15 @@ export function delistingSeverity(leftMs: number): Severity | null {
 
 /** What changed, and what is due of this account now: to be kept for the next look. */
 export function judgeDelistings(look: DelistingLook, scene: Judging): { advance: Advance; due: DueDates } {
-  const dates = datesOf(look, scene.nowMs);
-  const hits = [...dates].flatMap(([subject, atMs]) => hitOf(subject, atMs, look, scene.nowMs) ?? []);
+  const dates = datesOf(look);
+  const hits = [...dates].flatMap(([subject, atMs]) => hitOf(subject, atMs, look, scene) ?? []);
   const isHit = new Set(hits.map(({ subject }) => subject));
-  const over = firing(scene).filter((subject) => !isHit.has(subject));
+  const over = firingSubjects(scene.states, scene.account, DELIST_RULE).filter((subject) => !isHit.has(subject));
   const moves = [
-    ...hits.map(({ subject, severity, threat }) => move(subject, severity, threat, scene)),
+    ...hits.map(({ subject, severity, threat, remindMs }) => move(subject, severity, threat, scene, remindMs)),
     ...over.flatMap((subject) => {
-      const why = whyOver(subject, look, dates, scene.nowMs);
-      return why === undefined ? [] : [move(subject, null, { kind: "over", why }, scene)];
+      const why = whyOver(subject, look, dates);
+      return why === undefined ? [] : [move(subject, null, { kind: "over", why }, scene, 0)];
     }),
   ];
   const kept = [...dates].filter(
@@ -65,12 +72,13 @@ export function judgeDelistings(look: DelistingLook, scene: Judging): { advance:
 }
 
 /**
- * The schedule's dates, the first of each subject; and those that passed: the schedule drops them, but what is still held or owed is
- * not safe for that. Without a schedule since the start, what was known before it.
+ * The schedule's dates, the first of each subject; and those that have passed or are near: the schedule drops them when they pass, by a
+ * clock that is not quite ours, and what is still held or owed is not safe for that. Without a schedule since the start, what was
+ * known before it.
  */
-function datesOf({ schedule, before }: DelistingLook, nowMs: number): DueDates {
+function datesOf({ schedule, before, exchangeNowMs }: DelistingLook): DueDates {
   if (schedule === undefined) return before;
-  const dates = new Map<Subject, number>([...before].filter(([, atMs]) => atMs <= nowMs));
+  const dates = new Map<Subject, number>([...before].filter(([, atMs]) => atMs - exchangeNowMs <= DAY_MS));
   for (const { atMs, assets, symbols } of [...schedule].sort((a, b) => b.atMs - a.atMs)) {
     for (const asset of assets) dates.set(`asset ${asset}`, atMs);
     for (const symbol of symbols) dates.set(`isolated ${symbol}`, atMs);
@@ -78,35 +86,55 @@ function datesOf({ schedule, before }: DelistingLook, nowMs: number): DueDates {
   return dates;
 }
 
-function hitOf(subject: Subject, atMs: number, look: DelistingLook, nowMs: number) {
-  const severity = delistingSeverity(atMs - nowMs);
-  if (severity === null) return undefined;
-  const threat = threatTo(subject, atMs, look);
-  return threat === undefined ? undefined : { subject, severity, threat };
+function hitOf(subject: Subject, atMs: number, look: DelistingLook, scene: Judging) {
+  const leftMs = atMs - look.exchangeNowMs;
+  const ahead = delistingSeverity(leftMs);
+  if (ahead === null) return undefined;
+  const state = scene.states.get(stateKey(scene.account, subject))?.get(DELIST_RULE);
+  const firing = state?.phase === "firing" ? state.severity : undefined;
+  const ourAtMs = inOurTime(atMs, look.exchangeNowMs, scene.nowMs);
+  const threat = threatTo(subject, ourAtMs, look, firing === "info");
+  if (threat === undefined) return undefined;
+  const severity = severityOf(ahead, threat, look, firing);
+  const remindMs = threat.isMinor && leftMs <= 0 ? Number.POSITIVE_INFINITY : REMIND_MS[severity];
+  return { subject, severity, threat, remindMs };
 }
 
-function threatTo(subject: Subject, atMs: number, look: DelistingLook): DelistingThreat | undefined {
+/** What is owed decides by the time alone. Without debt nothing can be liquidated, and what does not matter is only told. */
+function severityOf(ahead: Severity, threat: Hit, { prices }: DelistingLook, firing: Severity | undefined): Severity {
+  if (isOwed(threat)) return ahead;
+  if (threat.isMinor) return milder(ahead, "info");
+  const most = threat.inDebt ? ahead : milder(ahead, "warning");
+  // After a start: whether it matters is known with the first prices, and a restart is no reason to raise.
+  return prices === undefined && firing !== undefined ? milder(most, firing) : most;
+}
+
+const milder = (a: Severity, b: Severity): Severity => (rank(a) < rank(b) ? a : b);
+const isOwed = (threat: Hit): boolean => (threat.kind === "asset" ? threat.owed > 0 : threat.inDebt);
+
+/** `atMs` by our clock. */
+function threatTo(subject: Subject, atMs: number, look: DelistingLook, wasMinor: boolean): Hit | undefined {
   const name = nameIn(subject);
+  const { cross, prices } = look;
   if (subject.startsWith("asset ")) {
-    const balance = balanceOf(name, look.cross);
+    const balance = balanceOf(name, cross);
     if (balance === undefined || !isThere(balance)) return undefined;
-    const levels = levelsWithout(balance, look.cross, look.prices);
-    return { kind: "asset", asset: name, atMs, held: heldOf(balance), owed: debtOf(balance), ...levels };
+    const levels = levelsWithout(balance, cross, prices);
+    const isMinor = isMinorAsset(balance, levels, prices, wasMinor);
+    const amounts = { held: heldOf(balance), owed: debtOf(balance) };
+    return { kind: "asset", asset: name, atMs, ...amounts, ...levels, inDebt: isInDebt(cross), isMinor };
   }
-  const legs = legsOf(name, look.pairs);
-  return legs.some(isThere) ? { kind: "pair", symbol: name, atMs, owes: legs.some(owes) } : undefined;
+  const pair = pairOf(name, look.pairs);
+  if (pair === undefined || !legsOf(pair).some(isThere)) return undefined;
+  const isMinor = isMinorPair(pair, prices, wasMinor);
+  return { kind: "pair", symbol: name, atMs, inDebt: legsOf(pair).some(owes), isMinor };
 }
 
 /** Nothing is told of where it cannot be known. */
-function whyOver(
-  subject: Subject,
-  look: DelistingLook,
-  dates: DueDates,
-  nowMs: number,
-): "left" | "rescheduled" | undefined {
+function whyOver(subject: Subject, look: DelistingLook, dates: DueDates): "left" | "rescheduled" | undefined {
   if (isGone(subject, look)) return "left";
   const atMs = dates.get(subject);
-  const isDue = atMs !== undefined && delistingSeverity(atMs - nowMs) !== null;
+  const isDue = atMs !== undefined && delistingSeverity(atMs - look.exchangeNowMs) !== null;
   return look.schedule !== undefined && !isDue ? "rescheduled" : undefined;
 }
 
@@ -118,67 +146,33 @@ function isGone(subject: Subject, { cross, pairs }: Holdings): boolean {
     const balance = balanceOf(name, cross);
     return balance === undefined || !isThere(balance);
   }
-  const pair = pairs?.find(({ symbol }) => symbol === name);
-  if (pairs === undefined || (pair !== undefined && (pair.base === undefined || pair.quote === undefined)))
-    return false;
-  return !legsOf(name, pairs).some(isThere);
+  if (pairs === undefined) return false;
+  const pair = pairOf(name, pairs);
+  if (pair === undefined) return true;
+  return pair.base !== undefined && pair.quote !== undefined && !legsOf(pair).some(isThere);
 }
 
-/** Assets of the cross account that are held as collateral for a debt and are due: their prices are needed. */
-export function needsPrices(look: DelistingLook, nowMs: number): boolean {
-  const { cross } = look;
-  if (cross?.assets?.some(owes) !== true || cross.accountType === "MARGIN_2") return false;
-  return [...datesOf(look, nowMs)].some(([subject, atMs]) => {
-    const threat = hitOf(subject, atMs, look, nowMs)?.threat;
-    return threat?.kind === "asset" && threat.held > 0;
+/** Something that is held is due: its price says whether it matters, and what the level would be without it. */
+export function needsPrices(look: DelistingLook): boolean {
+  return [...datesOf(look)].some(([subject, atMs]) => {
+    if (delistingSeverity(atMs - look.exchangeNowMs) === null) return false;
+    const threat = threatTo(subject, atMs, look, false);
+    return threat?.kind === "asset" ? threat.held > 0 : threat?.inDebt === false;
   });
-}
-
-// ---------------------------------------------------------------- the level without it
-
-/**
- * Margin level now, and (A − held · p) / L without this collateral: A, L totalAssetOfBtc and totalLiabilityOfBtc, p the price in BTC.
- * The level as assets over liabilities in BTC: FAQ 360030493931. Undefined without debt, for MARGIN_2, and where no price tells.
- */
-export function levelsWithout(
-  balance: AssetBalance,
-  cross: CrossAnswer | undefined,
-  prices: Prices | undefined,
-): { readonly level: number | undefined; readonly levelWithout: number | undefined } {
-  const unknown = { level: undefined, levelWithout: undefined };
-  if (cross?.assets?.some(owes) !== true || cross.accountType === "MARGIN_2") return unknown;
-  const { marginLevel: level, totalAssetOfBtc: assets, totalLiabilityOfBtc: liabilities } = cross;
-  const held = heldOf(balance);
-  if (held <= 0) return { level, levelWithout: level };
-  const price = priceInBtc(balance.asset, prices);
-  if (assets === undefined || liabilities === undefined || liabilities <= 0 || price === undefined)
-    return { level, levelWithout: undefined };
-  return { level, levelWithout: Math.max(0, (assets - held * price) / liabilities) };
-}
-
-/** From XBTC, else from BTCX, else over USDT. */
-export function priceInBtc(asset: string, prices: Prices | undefined): number | undefined {
-  if (asset === "BTC") return 1;
-  const price = (symbol: string) => {
-    const found = prices?.get(symbol);
-    return found !== undefined && found > 0 ? found : undefined;
-  };
-  const direct = price(`${asset}BTC`);
-  if (direct !== undefined) return direct;
-  const inverse = price(`BTC${asset}`);
-  if (inverse !== undefined) return 1 / inverse;
-  const [inUsdt, bitcoin] = [price(`${asset}USDT`), price("BTCUSDT")];
-  return inUsdt === undefined || bitcoin === undefined ? undefined : inUsdt / bitcoin;
 }
 
 // ---------------------------------------------------------------- helpers
 
-const move = (subject: Subject, severity: Severity | null, threat: DelistingThreat, scene: Judging): Advance => {
+function move(
+  subject: Subject,
+  severity: Severity | null,
+  threat: DelistingThreat,
+  scene: Judging,
+  remindMs: number,
+): Advance {
   const id = { account: scene.account, subject, rule: DELIST_RULE };
-  return advanceSlowly(id, severity, { about: "delisting", threat }, scene, REMIND_MS[severity ?? "info"]);
-};
-
-const firing = ({ account, states }: Judging): readonly Subject[] => firingSubjects(states, account, DELIST_RULE);
+  return advanceSlowly(id, severity, { about: "delisting", threat }, scene, remindMs);
+}
 
 /** Subjects of an account on which this rule fires. */
 export function firingSubjects(states: States, account: string, rule: string): readonly Subject[] {
@@ -194,10 +188,11 @@ const isThere = (balance: AssetBalance): boolean => heldOf(balance) > 0 || owes(
 export const balanceOf = (asset: string, cross: CrossAnswer | undefined): AssetBalance | undefined =>
   cross?.assets?.find((balance) => balance.asset === asset);
 
-function legsOf(symbol: string, pairs: Holdings["pairs"]): readonly AssetBalance[] {
-  const pair = pairs?.find((each) => each.symbol === symbol);
-  return [pair?.base, pair?.quote].filter((leg) => leg !== undefined);
-}
+const pairOf = (symbol: string, pairs: Holdings["pairs"]): PairAnswer | undefined =>
+  pairs?.find((pair) => pair.symbol === symbol);
+
+const legsOf = ({ base, quote }: PairAnswer): readonly AssetBalance[] =>
+  [base, quote].filter((leg) => leg !== undefined);
 
 const nameIn = (subject: Subject): string => subject.slice(subject.indexOf(" ") + 1);
 

@@ -36,5 +36,8 @@ export const FLOW_TYPES: readonly FlowType[] = Object.keys(DIRECTION).filter(isF
 /** Undefined where it is not known. */
 export const flowDirection = (type: string): Direction | undefined => (isFlowType(type) ? DIRECTION[type] : undefined);
 
-/** Proof that the exchange liquidates. Also of a type that is not known yet, if it is called so. */
+/**
+ * Proof that the exchange liquidates. Also of a type that is not known yet, if it is called so. Not of SMALL_CONVERT, what is converted
+ * after a liquidation: that one has rows of its own.
+ */
 export const isLiquidation = (type: string): boolean => type === "LIQUIDATION_FEE" || type.endsWith("_LIQUIDATION");

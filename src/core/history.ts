@@ -17,6 +17,13 @@ export interface HistoryStream {
 export const streamName = ({ kind, symbol }: HistoryStream): string =>
   symbol === undefined ? kind : `${kind} ${symbol}`;
 
+/** What a `streamName` names. Undefined: none. */
+export function streamOf(name: string): HistoryStream | undefined {
+  const [first, symbol, ...more] = name.split(" ");
+  const kind = HISTORY_KINDS.find((each) => each === first);
+  return kind === undefined || symbol === "" || more.length > 0 ? undefined : { kind, symbol };
+}
+
 interface Row {
   /** The exchange's own number as text, every digit of it: it exceeds 2^53. Unique in its stream. */
   readonly id: string;
@@ -86,11 +93,11 @@ export interface HistoryReader {
   /** The exchange's clock: rows are stamped with it. */
   nowMs(): number;
   /**
-   * From `fromMs` to now in windows that the exchange allows, oldest first, at most 90 days back. Rows of the minute before come
+   * From `fromMs` to `toMs`, else to now, in windows that the exchange allows, oldest first, at most 90 days back. Rows of the minute before come
    * again, as some are visible only after a while; nothing when `fromMs` is still to come. Never rejects; ends after the first part
    * that is a failure, and then what was read before it stands.
    */
-  read(stream: HistoryStream, fromMs: number, signal: AbortSignal): AsyncGenerator<Read<HistoryPart>>;
+  read(stream: HistoryStream, fromMs: number, signal: AbortSignal, toMs?: number): AsyncGenerator<Read<HistoryPart>>;
   /** What is still to be paid back after liquidations; empty when nothing. Never rejects. */
   loans(signal: AbortSignal): Promise<Read<readonly Loan[]>>;
 }
@@ -100,6 +107,8 @@ export interface Cursor {
   /** What happened before is not told: margind was not there yet. Exchange time. */
   readonly sinceMs: number;
   readonly readToMs: number;
+  /** Up to here it was read once more when nothing could come late any longer: from here on it is read again. */
+  readonly settledToMs: number;
 }
 
 /** One row as the store keeps it. */

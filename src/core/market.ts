@@ -1,7 +1,7 @@
 // What the exchange announces for everybody: delistings, restrictions, prices. Nothing of it is an account's own.
 import type { Read } from "./history.ts";
 
-/** One entry of GET /sapi/v1/margin/delist-schedule. */
+/** One entry of GET /sapi/v1/margin/delist-schedule. The time is the exchange's. */
 export interface Delisting {
   readonly atMs: number;
   /** Assets that leave cross margin. */
@@ -22,8 +22,8 @@ export interface Restrictions {
 const IN_STEP_MS = 5_000;
 
 /**
- * A time of the exchange's clock on this machine's, wall ms, to the second where they differ: what people read, and what is compared with it, goes by one clock. In
- * `margind demo` the two are years apart.
+ * A time of the exchange's clock on this machine's, wall ms, to the second where they differ: what people read goes by the clock that
+ * they have. In `margind demo` the two are years apart.
  */
 export function inOurTime(atMs: number, exchangeNowMs: number, nowMs: number): number {
   const aheadMs = nowMs - exchangeNowMs;

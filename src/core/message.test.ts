@@ -477,7 +477,11 @@ test("a rule that was removed while it fired is never said to be resolved", () =
 });
 
 test.each([
-  ["en", "ENDED · main · LINK delisting: not watched any more", "The config no longer has this read. It was not resolved."],
+  [
+    "en",
+    "ENDED · main · LINK delisting: not watched any more",
+    "The config no longer has this read. It was not resolved.",
+  ],
   ["zh-CN", "已终止 · main · LINK 即将下架：不再监控", "配置中已不再读取此项。它并未恢复。"],
 ] as const)("one of margind's own that the config no longer has read, in %s", (language, title, line) => {
   const desk = openDesk({ locale: { timezone: "UTC", language } });

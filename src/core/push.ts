@@ -18,7 +18,9 @@ export type PushEvent =
       readonly atMs: number;
     }
   /** The exchange does not offer this stream any more; `reason` is a clause. Tried again now and then. */
-  | { readonly kind: "retired"; readonly stream: PushStream; readonly reason: string };
+  | { readonly kind: "retired"; readonly stream: PushStream; readonly reason: string }
+  /** For an hour no try brought a connection; told once an hour at most. `reason` is a clause: why the last one failed. */
+  | { readonly kind: "unavailable"; readonly stream: PushStream; readonly reason: string };
 
 export interface PushReader {
   /** Keeps the streams open until aborted, through every failure. Resolves then; never rejects. */

@@ -54,7 +54,13 @@ export type Facts =
   /** `answer` is what the account itself says; undefined before the first answer after the push. */
   | { readonly about: "margin-call"; readonly pushed: PushedCall | undefined; readonly level: number | undefined }
   | { readonly about: "source"; readonly trouble: SourceTrouble | undefined }
-  | { readonly about: "stream"; readonly stream: PushStream; readonly reason: string | undefined };
+  /** `reason` undefined: it works again. `isOffered`: it is not retired, and cannot be connected all the same. */
+  | {
+      readonly about: "stream";
+      readonly stream: PushStream;
+      readonly reason: string | undefined;
+      readonly isOffered: boolean;
+    };
 
 export type FactsOf<About extends Facts["about"]> = Extract<Facts, { readonly about: About }>;
 
@@ -79,8 +85,18 @@ export type DelistingThreat =
       /** Margin level now, and as it would be without this collateral; undefined where no price tells, or without debt. */
       readonly level: number | undefined;
       readonly levelWithout: number | undefined;
+      /** The account owes anything at all: only then can it be liquidated. */
+      readonly inDebt: boolean;
+      /** Nothing of it is owed, and it is so little that nobody would miss it. */
+      readonly isMinor: boolean;
     }
-  | { readonly kind: "pair"; readonly symbol: string; readonly atMs: number; readonly owes: boolean };
+  | {
+      readonly kind: "pair";
+      readonly symbol: string;
+      readonly atMs: number;
+      readonly inDebt: boolean;
+      readonly isMinor: boolean;
+    };
 
 /** What the exchange restricts of an asset that is held or owed; both false when nothing any more. */
 export interface Restriction {

@@ -82,9 +82,12 @@ export function afterLook(state: SourceState, look: FieldLook): SourceState {
   return { ...state, absent, had: isAllKnown ? state.had : new Set([...state.had, ...look.present]) };
 }
 
-/** Every field that rules use is there again. */
-export const isWhole = ({ absent }: SourceState, look: FieldLook): boolean =>
-  absent.size === 0 && look.malformed.length === 0;
+/**
+ * Every field that rules use is there: one that nobody needs of this answer may be the very one that was missed before a restart. An
+ * answer that tells nothing of fields (`look` undefined) ends only what was seen since the start, and no field was missed since then.
+ */
+export const isWhole = ({ absent }: SourceState, look: FieldLook | undefined, wasGone: boolean): boolean =>
+  absent.size === 0 && (look === undefined ? wasGone : look.absent.length + look.malformed.length === 0);
 
 /** The fields of an answer that a rule's field is made of, by their names in the exchange's answer. */
 const PARTS: Readonly<Record<Source, Readonly<Partial<Record<FieldName, readonly string[]>>>>> = {

@@ -88,8 +88,72 @@ test("beyond five rows the rest is told by number and by the sums of its assets"
     03:12:12 UTC  0.1 ETH sold by liquidation
     03:12:13 UTC  0.1 USDT sold by liquidation
     03:12:14 UTC  0.1 ETH sold by liquidation
-    … and 7 more: 0.4 USDT, 0.3 ETH in all."
+    … and 7 more rows (0.4 USDT sold by liquidation, 0.3 ETH sold by liquidation)."
   `);
+});
+
+const lastLine = (text: string) => text.split("\n").at(-1);
+test("the rest is summed by what it was, so that no fee is added to what was sold", () => {
+  const rows = Array.from({ length: 9 }, (_, i) =>
+    flow({
+      id: `${i}`,
+      atMs: at(`03:12:${10 + i}`),
+      type: i % 2 ? "SELL_LIQUIDATION" : "LIQUIDATION_FEE",
+      amount: 0.1,
+    }),
+  );
+  expect(lastLine(told(rows, "flow-liquidation"))).toBe(
+    "… and 4 more rows (0.2 BTC sold by liquidation, 0.2 BTC liquidation fee).",
+  );
+  expect(lastLine(told(rows, "flow-liquidation", "zh-CN"))).toBe(
+    "……另有 4 条（强平卖出 0.2 BTC，强平清算费用 0.2 BTC）。",
+  );
+  expect(lastLine(told(rows.slice(0, 6), "flow-liquidation"))).toBe("… and 1 more row (0.1 BTC sold by liquidation).");
+});
+
+test("of transfers and orders, too; what was not filled adds nothing", () => {
+  const transfers = Array.from({ length: 8 }, (_, i) =>
+    transfer({ id: `${i}`, type: i === 6 ? "ROLL_IN" : "ROLL_OUT", amount: 10 }),
+  );
+  expect(lastLine(told(transfers, "any-transfer"))).toBe("… and 3 more rows (20 USDT out, 10 USDT in).");
+  expect(lastLine(told(transfers, "any-transfer", "zh-CN"))).toBe("……另有 3 条（转出 20 USDT，转入 10 USDT）。");
+  const orders = Array.from({ length: 8 }, (_, i) =>
+    order({ id: `${i}`, side: i % 2 ? "BUY" : "SELL", executedQty: i === 7 ? undefined : 0.5 }),
+  );
+  expect(lastLine(told(orders, "forced-liquidation"))).toBe(
+    "… and 3 more rows (bought 0.5 of BTCUSDT, sold 0.5 of BTCUSDT).",
+  );
+  const unfilled = orders.map((each) => ({ ...each, executedQty: undefined }));
+  expect(lastLine(told(unfilled, "forced-liquidation"))).toBe("… and 3 more rows.");
+});
+
+test("sums of more than four kinds are cut, and that is said", () => {
+  const types = ["BUY_LIQUIDATION", "SELL_LIQUIDATION", "REPAY_LIQUIDATION", "OTHER_LIQUIDATION", "LIQUIDATION_FEE"];
+  const rows = [...types, ...types].map((type, i) => flow({ id: `${i}`, type }));
+  expect(lastLine(told(rows, "flow-liquidation"))).toMatch(/^… and 5 more rows \(0\.5 BTC .*, …\)\.$/);
+});
+
+test.each([
+  [0.1 + 0.2, "0.3 BTC"],
+  [1_234_567.12345678, "1,234,567.12345678 BTC"],
+  [123_456_789.12345678, "123,456,789.123457 BTC"],
+  [1e15, "1,000,000,000,000,000 BTC"],
+  [0.00000001, "0.00000001 BTC"],
+  [0.000000016, "0.00000002 BTC"],
+  [-20.5, "-20.5 BTC"],
+  [0, "0 BTC"],
+  [1e-9, "<0.00000001 BTC"],
+  [-1e-9, "<0.00000001 BTC"],
+  [1200, "1,200 BTC"],
+])("%d is shown with at most eight decimals and no digit that is not there: %s", (amount, text) => {
+  expect(lastLine(told([flow({ amount })], "flow-liquidation"))).toBe(`03:12:05 UTC  ${text} sold by liquidation`);
+});
+
+test.each([
+  ["en", "0.5 BTC small amount converted after a liquidation"],
+  ["zh-CN", "强平小额转换 0.5 BTC"],
+] as const)("a small conversion says that it follows a liquidation: %s", (language, text) => {
+  expect(told([flow({ type: "SMALL_CONVERT" })], "mine", language, "info")).toContain(text);
 });
 
 test("five rows are all told, and nothing is said to be left", () => {

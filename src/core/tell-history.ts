@@ -1,8 +1,8 @@
-// What is said of history rows, and of loans that a liquidation left. Amounts with every digit: people compare them with what the app
-// shows.
+// What is said of history rows, and of loans that a liquidation left. Amounts with every digit that the exchange has: people compare
+// them with what the app shows.
 import { isFlowType } from "./flow-types.ts";
 import * as format from "./format.ts";
-import type { HistoryRow, LiquidationRow, TransferRow } from "./history.ts";
+import type { FlowRow, HistoryRow, LiquidationRow, TransferRow } from "./history.ts";
 import { symbolOf } from "./observe.ts";
 import type { FactsOf, Situation } from "./situation.ts";
 import { otherEnd, transferDirection } from "./tripwire.ts";
@@ -94,7 +94,7 @@ function rowLines(rows: readonly HistoryRow[], teller: Teller): readonly string[
   const rest = rows.slice(ROWS_MAX);
   return [
     ...rows.slice(0, ROWS_MAX).map((row) => words.line(timeOf(row.atMs, teller), whatOf(row, words))),
-    rest.length === 0 ? "" : words.more(rest.length, sums(rest, words)),
+    rest.length === 0 ? "" : words.more(rest.length, sumsOfEach(rest, words)),
   ];
 }
 
@@ -102,16 +102,18 @@ function rowLines(rows: readonly HistoryRow[], teller: Teller): readonly string[
 
 function whatOf(row: HistoryRow, words: HistoryWords): string {
   switch (row.kind) {
-    case "flow": {
-      const type = row.type.toUpperCase();
-      const what = isFlowType(type) ? words.flow[type] : words.quoted(row.type);
-      return words.what(amountOf(row.amount, row.asset), what);
-    }
+    case "flow":
+      return flowed(row, row.amount, words);
     case "transfer":
       return words.transferLine[transferDirection(row)](amountOf(row.amount, row.asset), placeOf(row, words));
     case "liquidation":
       return orderOf(row, words);
   }
+}
+
+function flowed({ type, asset }: FlowRow, amount: number, words: HistoryWords): string {
+  const known = type.toUpperCase();
+  return words.what(amountOf(amount, asset), isFlowType(known) ? words.flow[known] : words.quoted(type));
 }
 
 function orderOf({ side, pair, executedQty, avgPrice }: LiquidationRow, words: HistoryWords): string {
@@ -151,7 +153,21 @@ function timeOf(atMs: number, { nowMs, locale }: Teller): string {
 
 // ---------------------------------------------------------------- many
 
-const exact = (amount: number): string => format.limit(amount, 0);
+/** The exchange's amounts have so many decimals. */
+const DECIMALS_MAX = 8;
+/** What a number holds for sure: digits beyond are made up. */
+const DIGITS_MAX = 15;
+const SMALLEST = `0.${"1".padStart(DECIMALS_MAX, "0")}`;
+
+function exact(amount: number): string {
+  const size = Math.abs(amount);
+  const decimals = Math.min(DECIMALS_MAX, Math.max(0, DIGITS_MAX - size.toFixed(0).length));
+  const [whole = "", rest = ""] = size.toFixed(decimals).split(".");
+  const kept = rest.replace(/0+$/, "");
+  if (amount !== 0 && Number(whole) === 0 && kept === "") return `<${SMALLEST}`;
+  return `${amount < 0 ? "-" : ""}${format.limit(Number(whole), 0)}${kept === "" ? "" : `.${kept}`}`;
+}
+
 const amountOf = (amount: number, unit: string): string => `${exact(amount)} ${unit}`;
 
 /** What they come to, of each asset; of forced orders by their pair. */
@@ -164,6 +180,41 @@ function sums(rows: readonly HistoryRow[], words: HistoryWords): string {
   const texts = [...totals].map(([unit, total]) => amountOf(total, unit));
   const more = texts.length - NAMES_MAX;
   return words.list([...texts.slice(0, NAMES_MAX), ...(more > 0 ? [words.otherAssets(more)] : [])]);
+}
+
+/** What they come to, of each kind by itself: what was sold and what it cost are not to be added. */
+function sumsOfEach(rows: readonly HistoryRow[], words: HistoryWords): string {
+  const texts = [...Map.groupBy(rows, kindOf).values()].flatMap((group) => {
+    const total = group.reduce(
+      (sum, row) => sum + ((row.kind === "liquidation" ? row.executedQty : row.amount) ?? 0),
+      0,
+    );
+    const [first] = group;
+    return first === undefined || total === 0 ? [] : [sumOf(first, total, words)];
+  });
+  return some(texts, words);
+}
+
+function kindOf(row: HistoryRow): string {
+  switch (row.kind) {
+    case "flow":
+      return `${row.type.toUpperCase()} ${row.asset}`;
+    case "transfer":
+      return `${transferDirection(row)} ${row.asset}`;
+    case "liquidation":
+      return `${row.side} ${row.pair}`;
+  }
+}
+
+function sumOf(row: HistoryRow, total: number, words: HistoryWords): string {
+  switch (row.kind) {
+    case "flow":
+      return flowed(row, total, words);
+    case "transfer":
+      return words.sum[transferDirection(row)](amountOf(total, row.asset));
+    case "liquidation":
+      return words.order(row.side, exact(total), row.pair, undefined);
+  }
 }
 
 /** Names, each once. */

@@ -1,4 +1,6 @@
 // What is said of delistings and restrictions that meet a position: when, what of it is there, what to do by then.
+
+import { isWorseWithout } from "./delisting-worth.ts";
 import * as format from "./format.ts";
 import type { DelistingThreat, FactsOf, Restriction, Situation } from "./situation.ts";
 import { WORDS } from "./words/index.ts";
@@ -16,9 +18,17 @@ export function marketHeadline(facts: Told, { id }: Situation, nowMs: number, { 
   if (threat.kind === "over") return own.over(subject, threat.why);
   const leftMs = threat.atMs - nowMs;
   const isPair = threat.kind === "pair";
-  return leftMs > 0
-    ? own.leaves(subject, format.duration(leftMs, language), isPair)
-    : own.left(subject, format.duration(-leftMs, language), isPair);
+  const when =
+    leftMs > 0
+      ? own.leaves(subject, format.duration(leftMs, language), isPair)
+      : own.left(subject, format.duration(-leftMs, language), isPair);
+  return `${when}${loss(threat, language)}`;
+}
+
+/** What it would cost the level, where that can be seen. */
+function loss(threat: Threat, language: format.Language): string {
+  if (threat.kind === "pair" || threat.levelWithout === undefined || !isWorseWithout(threat)) return "";
+  return MARKET_WORDS[language].levelWithout(format.level(threat.levelWithout));
 }
 
 export function marketLines(
@@ -36,19 +46,22 @@ export function marketLines(
 
 function threatLines(threat: Threat, nowMs: number, locale: format.Locale): readonly string[] {
   const own = MARKET_WORDS[locale.language];
-  const time = format.zonedTime(threat.atMs, nowMs, locale);
-  const isPast = threat.atMs <= nowMs;
-  if (threat.kind === "pair") {
-    return [isPast ? own.now(time) : own.byThenPair(time, threat.owes), own.holdsPair(threat.owes)];
-  }
-  const isOwed = threat.owed > 0;
-  const isHeld = threat.held > 0;
-  const what = isPast ? own.now(time) : own.byThen(time, isOwed, isHeld);
-  return [
-    what,
-    WORDS[locale.language].join(stake(threat, locale.language)),
-    isPast || !isHeld ? "" : own.limited,
-  ].filter((line) => line !== "");
+  const isHeld = threat.kind === "asset" && threat.held > 0;
+  const isLimited = isHeld && !threat.isMinor && threat.atMs > nowMs;
+  const there =
+    threat.kind === "pair" ? own.holdsPair(threat.inDebt) : WORDS[locale.language].join(stake(threat, locale.language));
+  return [whatToDo(threat, nowMs, locale), there, isLimited ? own.limited : ""].filter((line) => line !== "");
+}
+
+function whatToDo(threat: Threat, nowMs: number, locale: format.Locale): string {
+  const own = MARKET_WORDS[locale.language];
+  const { kind, atMs, inDebt, isMinor } = threat;
+  const time = format.zonedTime(atMs, nowMs, locale);
+  const isPast = atMs <= nowMs;
+  if (isMinor) return own.minor(time, kind === "asset" && threat.levelWithout !== undefined && !isWorseWithout(threat));
+  if (!inDebt) return isPast ? own.nowFree(time) : own.byThenFree(time);
+  if (isPast) return own.now(time);
+  return kind === "pair" ? own.byThenPair(time) : own.byThen(time, threat.owed > 0, threat.held > 0);
 }
 
 /** What is there of the asset, and what the level would be without it. */

@@ -94,8 +94,8 @@ Open for 40 s, at worst critical. 1 message before this.`,
   });
 });
 
-function streamText(reason: string | undefined, language: Language): string {
-  const facts = { about: "stream", stream: "risk", reason } as const;
+function streamText(reason: string | undefined, language: Language, isOffered = false): string {
+  const facts = { about: "stream", stream: "risk", reason, isOffered } as const;
   const id = { account: "main", subject: "source risk stream", rule: "stream-retired" } as const;
   const desk = openDesk({ locale: { timezone: "UTC", language } });
   const moved = notice(id, reason === undefined ? "info" : "warning", facts, { book, nowMs: NOW_MS });
@@ -113,15 +113,68 @@ margind tries the stream again every 6 hours, and tells when it works.`);
 What Binance pushes brings the next poll forward again.`);
 });
 
+test("a stream that never works, though it is offered", () => {
+  expect(
+    streamText("certificate refused", "en", true),
+  ).toBe(`WARNING · main · the risk stream could not be connected for an hour (certificate refused)
+The account is polled as before and nothing is missed; only the head start is gone.
+margind goes on trying, and tells when it works. Look at what the API key may do and at the network; stream: false ends the tries.`);
+});
+
+describe("a worse word", () => {
+  const worse = (language: Language) => {
+    const desk = openDesk({ rules: [], locale: { timezone: "UTC", language } });
+    const told: string[] = [];
+    const scene = (nowMs: number): Scene => ({
+      states: desk.states(),
+      book,
+      bars: BARS_3X,
+      nowMs,
+      known: () => undefined,
+    });
+    const take = (moved: ReturnType<typeof pushed>, nowMs: number) => {
+      const { notifications } = desk.take(moved, nowMs);
+      told.push(...notifications.map(({ message }) => messageText(message).replace(/\n#.*$/, "")));
+    };
+    take(pushed("main", { status: "MARGIN_CALL", level: 1.3, atMs: NOW_MS }, scene(NOW_MS)), NOW_MS);
+    const atMs = NOW_MS + 60 * SECOND;
+    take(pushed("main", { status: "FORCE_LIQUIDATION", level: 1.1, atMs }, scene(atMs)), atMs);
+    const laterMs = atMs + 300 * SECOND;
+    take(afterLook(observe(cross(1.09), { atMs: laterMs }), scene(laterMs)), laterMs);
+    return told;
+  };
+
+  test("is told, and every reminder from then on names it", () => {
+    expect(worse("en").slice(1)).toEqual([
+      `STILL CRITICAL · main · Binance is liquidating (pushed): margin level 1.10
+Binance's own stream said FORCE_LIQUIDATION at 03:13:05 UTC.
+Look at the account now: add collateral or repay. This ends only when the account's own answer is well.`,
+      `STILL CRITICAL · main · Binance is liquidating (pushed): margin level 1.09
+Binance's own stream called at 03:12:05 UTC, at worst FORCE_LIQUIDATION; the account's own answer now says 1.09.
+Look at the account now: add collateral or repay. This ends only when the account's own answer is well.`,
+    ]);
+  });
+
+  test("in Chinese too", () => {
+    const [, raised, reminded] = worse("zh-CN");
+    expect(raised).toContain("币安正在强平");
+    expect(reminded).toContain("币安正在强平");
+    expect(reminded).toContain("FORCE_LIQUIDATION");
+  });
+});
+
 test("in Chinese nothing stays English but names", () => {
   const looks = [...every10s(10, 310, cross(1.12)), ...every10s(320, 350, cross(1.52))];
   const all = [
     ...story({}, "zh-CN", looks, 1.24),
     ...story({ status: "PRE_LIQUIDATION", level: undefined }, "zh-CN", every10s(10, 40, debtFree())),
     streamText("HTTP 410", "zh-CN"),
+    streamText("HTTP 403", "zh-CN", true),
     streamText(undefined, "zh-CN"),
   ];
-  expect(all.length).toBe(7);
+  expect(all.length).toBe(8);
   for (const text of all)
-    expect(text.replaceAll(/margind|main|UTC|HTTP|(MARGIN_CALL|PRE_LIQUIDATION)/g, "")).not.toMatch(/[a-z]{3}/i);
+    expect(text.replaceAll(/margind|main|UTC|HTTP|API|stream: false|(MARGIN_CALL|PRE_LIQUIDATION)/g, "")).not.toMatch(
+      /[a-z]{3}/i,
+    );
 });

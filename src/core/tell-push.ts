@@ -1,5 +1,6 @@
 // What is said of what the exchange pushed, and of streams that it gave up.
 import * as format from "./format.ts";
+import { FIRST_WORD, wordOf } from "./margin-call.ts";
 import type { FactsOf, Situation } from "./situation.ts";
 import { WORDS } from "./words/index.ts";
 import { PUSH_WORDS } from "./words/push.ts";
@@ -14,18 +15,20 @@ const levelText = (level: number | undefined): string | undefined =>
 export function pushHeadline(facts: Told, { transition }: Situation, _nowMs: number, locale: format.Locale): string {
   const words = PUSH_WORDS[locale.language];
   if (facts.about === "stream") {
-    const { stream, reason } = facts;
-    return reason === undefined ? words.worksAgain(stream) : words.retired(stream, reason);
+    const { stream, reason, isOffered } = facts;
+    if (reason === undefined) return words.worksAgain(stream);
+    return isOffered ? words.unavailable(stream, reason) : words.retired(stream, reason);
   }
   const { pushed, level } = facts;
   if (transition.kind === "resolved") return words.callOver(levelText(level));
-  return words.called(words.call(pushed?.status), levelText(pushed?.level ?? level));
+  return words.called(words.call(wordOf(transition.state)), levelText(pushed?.level ?? level));
 }
 
 export function pushLines(facts: Told, situation: Situation, nowMs: number, locale: format.Locale): readonly string[] {
   if (facts.about === "margin-call") return callLines(facts, situation, nowMs, locale);
   const words = PUSH_WORDS[locale.language];
-  return facts.reason === undefined ? [words.worksMeans] : [words.retiredMeans, words.retiredTries];
+  if (facts.reason === undefined) return [words.worksMeans];
+  return [words.retiredMeans, facts.isOffered ? words.unavailableTries : words.retiredTries];
 }
 
 function callLines(
@@ -42,9 +45,11 @@ function callLines(
     const said = own === undefined ? shared.debtGone : words.answerAgain(own);
     return [said, shared.join([shared.lasted(state.peak, lasted, undefined), shared.messages(state.messages)])];
   }
+  const worst = wordOf(state);
+
   const said =
     pushed === undefined
-      ? words.saidBefore(secondsOf(state.openedAtMs, nowMs, locale), own)
+      ? words.saidBefore(secondsOf(state.openedAtMs, nowMs, locale), worst === FIRST_WORD ? undefined : worst, own)
       : words.said(pushed.status, secondsOf(pushed.atMs, nowMs, locale), own);
   return [said, shared.join([words.callDo, words.callEnds])];
 }

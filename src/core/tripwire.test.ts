@@ -2,8 +2,8 @@ import { describe, expect, test } from "vitest";
 import { bookOf } from "../../test/support/desk.ts";
 import { FLOW_TYPES, flowDirection, isLiquidation } from "./flow-types.ts";
 import type { FlowRow, HistoryRow, LiquidationRow, TransferRow } from "./history.ts";
-import type { EventRule } from "./rules/types.ts";
-import { notices, tripped } from "./tripwire.ts";
+import type { EventRule, Route } from "./rules/types.ts";
+import { notices, reached, tripped } from "./tripwire.ts";
 import { HISTORY_WORDS } from "./words/history.ts";
 
 const flow = (over: Partial<FlowRow> = {}): FlowRow => ({
@@ -172,6 +172,43 @@ test("the worst comes first, margind's own before the user's at equal severity, 
     "b warning",
     "a info",
   ]);
+});
+
+const route = (over: Partial<Route>): Route => ({ match: {}, notify: [], repeatEveryMs: undefined, ...over });
+
+describe("who hears of a row", () => {
+  const out = transfer({ symbol: "BTCUSDT" });
+  const worst = tripped(out, { rules: [rule({ on: "transfer", severity: "warning" })], allow: [] });
+  const OWN = "transfer-not-allowed";
+  test.each<[string, Route[], Record<string, string>]>([
+    ["without routes everybody, by the worst", [], { desk: OWN, mail: OWN }],
+    [
+      "where the worst is routed to nobody, by the next",
+      [route({ match: { rule: [OWN] } })],
+      { desk: "mine", mail: "mine" },
+    ],
+    [
+      "where it is routed to one, the other by the next",
+      [route({ match: { rule: [OWN] }, notify: ["mail"] })],
+      { desk: "mine", mail: OWN },
+    ],
+    ["nobody", [route({})], {}],
+    ["nobody, for its severities", [route({ match: { severity: ["warning", "critical"] } })], {}],
+    ["nobody, for its pair", [route({ match: { symbol: ["BTCUSDT"] } })], {}],
+    [
+      "everybody, as the route is of another account",
+      [route({ match: { account: ["other"] } })],
+      { desk: OWN, mail: OWN },
+    ],
+    ["nobody that does not exist", [route({ notify: ["pager", "desk"] })], { desk: OWN }],
+  ])("%s", (_, routes, expected) => {
+    const reach = reached(out, worst, "main", { routes, notifiers: ["desk", "mail"] });
+    expect(Object.fromEntries([...reach].map(([notifier, trip]) => [notifier, trip.rule]))).toEqual(expected);
+  });
+
+  test("nobody of what trips nothing", () => {
+    expect(reached(out, [], "main", bookOf()).size).toBe(0);
+  });
 });
 
 test("rows are one notice for each subject and rule, the oldest first", () => {

@@ -1,10 +1,11 @@
 // Which rows of the history are told, and how bad they are: margind's own rules, always, and those of the user. A row is one line for
 // people, however many rules it trips: the worst tells it. Rows that one rule tells of together are one notice.
-import { type Advance, notice, type Scene } from "./advance.ts";
+import { type Advance, notice, type Rulebook, type Scene } from "./advance.ts";
 import { type Direction, flowDirection, isFlowType, isLiquidation } from "./flow-types.ts";
 import type { FlowRow, HistoryRow, TransferRow } from "./history.ts";
 import { rank } from "./lifecycle.ts";
 import type { Severity, Subject } from "./ports.ts";
+import { routeOf } from "./route.ts";
 import type { EventRule, OwnRule } from "./rules/types.ts";
 
 export interface Tripwires {
@@ -80,6 +81,29 @@ const same = (a: string, b: string): boolean => a.trim().toUpperCase() === b.tri
 export function subjectOf({ kind, symbol }: HistoryRow): Subject {
   const about = kind === "transfer" ? "transfer" : "flow";
   return symbol === undefined ? about : `${about} ${symbol}`;
+}
+
+/**
+ * By notifier, the worst trip of those that are routed to it: a row is one line for each, and a rule that is told to nobody hides none
+ * that is. Empty: nobody hears of the row.
+ * @param trips worst first.
+ */
+export function reached(
+  row: HistoryRow,
+  trips: readonly Trip[],
+  account: string,
+  { routes, notifiers }: Pick<Rulebook, "routes" | "notifiers">,
+): ReadonlyMap<string, Trip> {
+  const subject = subjectOf(row);
+  const told = trips.map((trip) => {
+    return { trip, notify: routeOf(routes, notifiers, { account, subject, rule: trip.rule }, trip.severity).notify };
+  });
+  return new Map(
+    notifiers.flatMap((notifier) => {
+      const trip = told.find(({ notify }) => notify.includes(notifier))?.trip;
+      return trip === undefined ? [] : [[notifier, trip] as const];
+    }),
+  );
 }
 
 /**

@@ -1,9 +1,9 @@
 // The positions of the demo, made for the crash of March 2020 (the bundled bars), and what their owner does in it.
-// Cross: 45,000 USDT of debt against 13.73 BTC: calm until the evening of 12 March, level 1.19 at the low, above 1.5 again in
+// Cross: 45,000 USDT of debt against 13.6 BTC and 260 LINK: calm until the evening of 12 March, level 1.19 at the low, above 1.5 again in
 // the same night, and well above once the owner has halved the debt. Isolated BTCUSDT: a long taken at 3x near 7,040; its
 // stop-loss sells four fifths at the first low without repaying the debt, so the pair hangs between its margin call and its
 // liquidation for half a day until the owner adds collateral. Isolated ETHUSDT: open and empty, the pair that must never alarm.
-// Beside the crash: a transfer out, and 20 LINK that a made-up delisting meets, until the owner sells them.
+// Beside the crash: a transfer out, and the LINK that a made-up delisting meets, until the owner sells them.
 import { readFileSync } from "node:fs";
 import { deposit, inTurn, repay, type ScriptedAction, sell, withdraw } from "./actions.ts";
 import { parseBars } from "./bars.ts";
@@ -19,8 +19,8 @@ export const crashPath = (): BarsPath => barsPath(parseBars(readFileSync(CRASH_C
 export function demoBook(): Book {
   return bookOf({
     cross: crossBook([
-      holding("BTC", { free: 13.73 }),
-      holding("LINK", { free: 20 }),
+      holding("BTC", { free: 13.6 }),
+      holding("LINK", { free: 260 }),
       holding("USDT", { borrowed: 45_000 }),
     ]),
     isolated: [pairBook("BTCUSDT", { base: { free: 2.985 }, quote: { borrowed: 14_000 } }), pairBook("ETHUSDT")],
@@ -66,8 +66,8 @@ export function demoActions(apiKey: string): readonly ScriptedAction[] {
     {
       atMs: SELL_LINK_MS,
       apiKey,
-      text: "cross: the owner sells 15 LINK",
-      change: sell("cross", "LINK", 15, "USDT"),
+      text: "cross: the owner sells 255 LINK",
+      change: sell("cross", "LINK", 255, "USDT"),
     },
     {
       atMs: DELEVERAGE_MS,

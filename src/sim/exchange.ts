@@ -28,6 +28,8 @@ export interface ExchangeOptions {
   readonly actions?: readonly ScriptedAction[];
   /** What the exchange announces for everybody; a delisting also happens, to every book. */
   readonly market?: readonly MarketAction[];
+  /** See createTimes. */
+  announceNowMs?(): number;
   /** How long FORCE_LIQUIDATION shows before the collateral is sold, simulated ms. Default: one minute. */
   readonly liquidationMs?: number;
   /** The unit of the timestamps in the transfer history. Default: seconds, as in the documented sample. */

@@ -59,6 +59,7 @@ test("says where it listens, what to save, and what happens in simulated time", 
     /stream:\n {6}riskUrl: (ws:\/\/127\.0\.0\.1:\d+)\n {6}userUrl: \1\/ws-api\/v3\n[\s\S]*stream: true/,
   );
   expect(lines.filter((line) => line.startsWith("2020-"))).toEqual([
+    "2020-03-10 00:00  cross: 5 LINK are transferred to the funding wallet",
     "2020-03-12 10:40  isolated BTCUSDT: the owner's stop-loss sells 2.39 BTC; the debt stays",
   ]);
 });
@@ -67,6 +68,7 @@ test("with recorded prices the book is played from their beginning, so that a la
   const { lines, world } = fakeWorld(1);
   await runSession({ ...SETTINGS, startMs: Date.parse("2020-03-13T00:00:00Z") }, world);
   expect(lines.filter((line) => line.startsWith("2020-")).map((line) => line.slice(0, 16))).toEqual([
+    "2020-03-10 00:00",
     "2020-03-12 10:40",
     "2020-03-12 23:10",
   ]);

@@ -3,7 +3,7 @@
 // - What happened is stamped with the SERVER's time at which a request or advance() reached it, so that a client that asks for
 //   "since my last look" gets it. What lies before the simulated start is stamped with the server's time of the start.
 // - What is announced lies as far ahead of the server's clock as it lies ahead in simulated time: "in 7 days" is 7 simulated
-//   days, so with a fast clock the announced time comes nearer with every look.
+//   days, so with a fast clock the announced time comes nearer with every look. Who knows the simulated clock may have them dated by it.
 // A program whose server clock IS its simulated clock sees no difference at all.
 
 export interface Times {
@@ -17,15 +17,17 @@ export interface Times {
 export interface Clocks {
   simNowMs(): number;
   serverNowMs(): number;
+  /** The clock that announcements are dated by: the server's unless given. */
+  announceNowMs?(): number;
 }
 
 /** Starts now. Whole milliseconds, as the exchange writes them. */
-export function createTimes({ simNowMs, serverNowMs }: Clocks): Times {
+export function createTimes({ simNowMs, serverNowMs, announceNowMs = serverNowMs }: Clocks): Times {
   const nowMs = () => Math.floor(serverNowMs());
   const start = { simMs: simNowMs(), serverMs: nowMs() };
   return {
     serverNowMs: nowMs,
     stampMs: (simMs) => (simMs <= start.simMs ? start.serverMs : nowMs()),
-    announceMs: (simMs) => Math.floor(serverNowMs() + (simMs - simNowMs())),
+    announceMs: (simMs) => Math.floor(announceNowMs() + (simMs - simNowMs())),
   };
 }

@@ -12,6 +12,9 @@ export interface Answer {
   readonly seen: readonly Seen[];
 }
 
+/** What the exchange has switched off. */
+export type Off = ReadonlySet<string>;
+
 const amount = (value: number): string => value.toFixed(8);
 const asset = (name: string, free: number, borrowed: number): Body => ({
   asset: name,
@@ -25,20 +28,20 @@ const asset = (name: string, free: number, borrowed: number): Body => ({
 const OWED_BTC = 4.5;
 const PRICE = 10_000;
 
-export function crossBody({ isPresent, hasDebt, value }: Position): Body {
+export function crossBody({ isPresent, hasDebt, value }: Position, off: Off): Body {
   if (!isPresent) return { created: false, userAssets: [] };
   const owed = hasDebt ? OWED_BTC : 0;
   const held = hasDebt ? OWED_BTC * value : 1;
   return {
     created: true,
-    borrowEnabled: true,
+    borrowEnabled: !off.has("borrowEnabled"),
     marginLevel: hasDebt ? amount(value) : "999",
     collateralMarginLevel: hasDebt ? amount(value) : "999",
     totalAssetOfBtc: amount(held),
     totalLiabilityOfBtc: amount(owed),
     totalNetAssetOfBtc: amount(held - owed),
-    tradeEnabled: true,
-    transferInEnabled: true,
+    tradeEnabled: !off.has("tradeEnabled"),
+    transferInEnabled: !off.has("transferInEnabled"),
     transferOutEnabled: !hasDebt || mayTransferOut(value),
     accountType: "MARGIN_1",
     userAssets: [asset("BTC", held, 0), asset("USDT", 0, owed * PRICE)],
@@ -48,7 +51,7 @@ export function crossBody({ isPresent, hasDebt, value }: Position): Body {
 const LIQUIDATION_PRICE = 8_000;
 const LIQUIDATION_LEVEL = 1.05;
 
-export function pairBody(symbol: string, { hasDebt, value }: Position): Body {
+export function pairBody(symbol: string, { hasDebt, value }: Position, off: Off): Body {
   const index = LIQUIDATION_PRICE / (1 - value / 100);
   const borrowed = LIQUIDATION_PRICE / LIQUIDATION_LEVEL;
   const base = symbol.replace(/USDT$/, "");
@@ -57,21 +60,47 @@ export function pairBody(symbol: string, { hasDebt, value }: Position): Body {
     quoteAsset: { ...asset("USDT", 0, hasDebt ? borrowed : 0), totalAsset: amount(0) },
     symbol,
     isolatedCreated: true,
-    enabled: true,
+    enabled: !off.has("enabled"),
     marginLevel: hasDebt ? amount(index / borrowed) : "999",
     marginLevelStatus: hasDebt ? statusAt(value) : "EXCESSIVE",
     marginRatio: "10.00000000",
     indexPrice: amount(index),
     liquidatePrice: hasDebt ? amount(LIQUIDATION_PRICE) : amount(0),
     liquidateRate: amount(-value),
-    tradeEnabled: true,
+    tradeEnabled: !off.has("tradeEnabled"),
   };
 }
 
 /** What a right answer says of one subject. */
-export function seenOf(subject: string, { isPresent, hasDebt, value }: Position): Seen {
-  const status = subject === "cross" ? "" : statusAt(value);
-  return { subject, isValid: true, isPresent, hasDebt: isPresent && hasDebt, value, status };
+export function seenOf(subject: string, { isPresent, hasDebt, value }: Position, off: Off): Seen {
+  const isCross = subject === "cross";
+  const status = isCross ? "" : statusAt(value);
+  const names = isCross ? ["tradeEnabled", "borrowEnabled", "transferInEnabled"] : ["enabled", "tradeEnabled"];
+  const flags = {
+    ...Object.fromEntries(names.map((name) => [name, !off.has(name)])),
+    ...(isCross && { transferOutEnabled: !hasDebt || mayTransferOut(value) }),
+  };
+  return { subject, isValid: true, isPresent, hasDebt: isPresent && hasDebt, value, status, flags };
+}
+
+/** What the cross account owes, if it owes. */
+export const OWED_ASSET = "USDT";
+/** Is anything of this asset held in the cross account? */
+export const isSubjectHeld = (name: string, { isPresent }: Seen): boolean => isPresent && name === "BTC";
+
+// ---------------------------------------------------------------- what is read beside the account
+
+/** Makes an answer of a history or of the market unusable, if it has anything in it that could be. Yields whether it did. */
+export function spoilPage(body: unknown, random: Random): { readonly body: unknown; readonly isSpoilt: boolean } {
+  const rows = bodiesIn(Array.isArray(body) || !isBody(body) ? body : body["rows"]);
+  const [first, ...others] = rows;
+  if (first === undefined || random.chance(0.3))
+    return { body: random.pick<unknown>([{}, { rows: null }, "none"]), isSpoilt: true };
+  const row = random.pick([first, ...others]);
+  const vital = ["id", "txId", "orderId", "timestamp", "updatedTime", "delistTime"].filter((name) => name in row);
+  const [name = "symbol", ...more] = vital;
+  spoil(row, random.pick([name, ...more]), random);
+  return { body, isSpoilt: true };
 }
 
 // ---------------------------------------------------------------- spoiling

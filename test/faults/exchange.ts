@@ -4,8 +4,10 @@
 import { createHmac } from "node:crypto";
 import { type ExchangeError, networkError, stopped, timedOut } from "../../src/binance/errors.ts";
 import type { Http, Reply as HttpReply, Request } from "../../src/binance/request.ts";
-import { type Answer, crossBody, pairBody, seenOf, spoilCross, spoilPair } from "./answers.ts";
+import { type Answer, crossBody, pairBody, seenOf, spoilCross, spoilPage, spoilPair } from "./answers.ts";
+import { AHEAD_MS, type Books } from "./books.ts";
 import type { Deed, Reply, Seen } from "./history.ts";
+import { BESIDE_PATHS, isBeside, isUnsigned, pageOf, textOf } from "./pages.ts";
 import type { Random } from "./random.ts";
 import { type BanPlan, type Config, type ExchangeFault, faultAt, type Scenario } from "./scenario.ts";
 import { DAY, type Life, MINUTE, SECOND, type Time } from "./time.ts";
@@ -23,7 +25,7 @@ export const KEYS: Readonly<Record<string, { readonly key: string; readonly secr
   },
 };
 
-const PATHS = {
+export const PATHS = {
   cross: "/sapi/v1/margin/account",
   isolated: "/sapi/v1/margin/isolated/account",
   bars: "/sapi/v1/margin/tradeCoeff",
@@ -41,6 +43,7 @@ export interface ExchangeParts {
   readonly random: Random;
   readonly time: Time;
   readonly truth: Truth;
+  readonly books: Books;
   config(): Config;
   record(life: Life, deed: Deed): void;
   mayDie(life: Life, where: "after request"): void;
@@ -59,8 +62,6 @@ interface Sent {
   readonly meaning: (atMs: number) => Reply;
 }
 
-/** The exchange's clock is not the world's. */
-const AHEAD_MS = 137;
 const RECV_WINDOW_MS = 5000;
 const SIGNATURES_KEPT = 64;
 const RATE_MOST_MS = 600 * SECOND;
@@ -71,11 +72,12 @@ export function createFakeExchange({
   random,
   time,
   truth,
+  books,
   config,
   record,
   mayDie,
 }: ExchangeParts): FakeExchange {
-  const { exchange: plan, calmMs, timeoutMs } = scenario;
+  const { exchange: plan, beside, calmMs, timeoutMs } = scenario;
   const signatures = new Set<string>();
   const bansDue: BanPlan[] = [...plan.bans].sort((a, b) => a.atMs - b.atMs);
   let ban: { readonly untilMs: number; readonly how: BanPlan["how"] } | undefined;
@@ -114,17 +116,19 @@ export function createFakeExchange({
         () => ({ kind: "other" }),
         fault,
       );
+    if (isBeside(asked.path)) return besideAnswer(asked, fault);
     if (asked.path === PATHS.cross) return crossAnswer(asked, fault);
     return pairsAnswer(asked, fault);
   }
 
   // ---------------------------------------------------------------- right answers
 
-  function json(body: unknown, meaning: Sent["meaning"], fault?: ExchangeFault): Sent {
+  /** `least`: where an empty answer is one, it is not cut down to nothing. */
+  function json(body: unknown, meaning: Sent["meaning"], fault?: ExchangeFault, least = 0): Sent {
     const weight = fault === "weight" ? 9000 : 10;
-    const text = JSON.stringify(body);
-    if (fault === "cut") {
-      const cut = text.slice(0, random.whole(0, text.length - 1));
+    const text = textOf(body);
+    if (fault === "cut" && text.length > least) {
+      const cut = text.slice(0, random.whole(least, text.length - 1));
       return { http: { status: 200, headers: standard(), text: cut }, meaning: () => failure("a cut answer") };
     }
     return {
@@ -139,8 +143,9 @@ export function createFakeExchange({
     if (isAbsent && random.chance(0.5))
       return complaint(-3003, 400, () => answered("cross", { body: undefined, seen: [absent("cross")] }));
     const shown = { ...position, isPresent: !isAbsent };
-    const body = crossBody(shown);
-    const right = seenOf("cross", shown);
+    const off = offOf(`${account} cross`);
+    const body = crossBody(shown, off);
+    const right = seenOf("cross", shown, off);
     const isLevelUsed = config().rules.some(({ field }) => field === "marginLevel");
     const seen = fault === "field" ? spoilCross(body, right, isLevelUsed, random) : right;
     return json(body, () => answered("cross", { body, seen: [seen] }), fault);
@@ -157,8 +162,9 @@ export function createFakeExchange({
       return complaint(-11_001, 400, () =>
         symbols.length > 1 ? { kind: "other" } : answered("isolated", { body: undefined, seen: gone }),
       );
-    const bodies = there.map(({ symbol, position }) => pairBody(symbol, position));
-    const right = there.map(({ symbol, position }) => seenOf(`isolated ${symbol}`, position));
+    const flags = (symbol: string) => offOf(`${account} ${symbol}`);
+    const bodies = there.map(({ symbol, position }) => pairBody(symbol, position, flags(symbol)));
+    const right = there.map(({ symbol, position }) => seenOf(`isolated ${symbol}`, position, flags(symbol)));
     const victim = random.whole(0, Math.max(0, bodies.length - 1));
     const seen = right.map((each, i) => {
       const body = bodies[i];
@@ -169,6 +175,34 @@ export function createFakeExchange({
       return { ...each, status: "SOMETHING_NEW" };
     });
     return json({ assets: bodies }, () => answered("isolated", { body: bodies, seen: [...seen, ...gone] }), fault);
+  }
+
+  const offOf = (subject: string) => books.flagsOff(subject, serverMs());
+
+  /** Of the histories and the market. */
+  function besideAnswer(asked: Asked, fault: ExchangeFault | undefined): Sent {
+    const { account, path, query } = asked;
+    const isGone = beside?.gone.some(
+      ({ kind, fromMs, untilMs }) => kind === path && time.nowMs() >= fromMs && time.nowMs() < untilMs,
+    );
+    if (isGone === true) return complaint(random.pick([-1016, -1020]), 400);
+    const [atMs, quirks] = [serverMs(), beside?.quirks];
+    if (fault === "absent" || quirks === undefined) return complaint(-11_001, 400);
+    const page = pageOf({ account, path, params: new URLSearchParams(query), books, quirks, serverMs: atMs });
+    if ("code" in page) return complaint(page.code, 400);
+    const { body, isSpoilt } =
+      fault === "field" && path !== BESIDE_PATHS.prices && path !== BESIDE_PATHS.loan
+        ? spoilPage(page.body, random)
+        : { body: page.body, isSpoilt: false };
+    if (isSpoilt) return json(body, () => failure("a spoilt history"), fault);
+    return json(body, () => meaningOf(account, path, atMs), fault, path === BESIDE_PATHS.loan ? 1 : 0);
+  }
+
+  function meaningOf(account: string, path: string, atMs: number): Reply {
+    if (path === BESIDE_PATHS.delistings) return { kind: "schedule", entries: books.delistings(atMs) };
+    if (path === BESIDE_PATHS.restrictions) return { kind: "restrictions", what: books.restrictions(atMs) };
+    if (path === BESIDE_PATHS.loan) return { kind: "loan", loan: books.loan(account, atMs) };
+    return { kind: "other" };
   }
 
   // ---------------------------------------------------------------- faults
@@ -287,9 +321,11 @@ export function createFakeExchange({
     }
   }
 
-  function flawOf({ account, query }: Asked, headers: Request["headers"]): Sent | undefined {
+  function flawOf(asked: Asked, headers: Request["headers"]): Sent | undefined {
+    const { account, query } = asked;
     const keys = KEYS[account];
     if (keys === undefined || headers["X-MBX-APIKEY"] !== keys.key) return complaint(-2015, 401);
+    if (isUnsigned(asked.path)) return undefined;
     const [payload = "", signature = ""] = query.split("&signature=");
     signatures.add(signature);
     if (signatures.size > SIGNATURES_KEPT) signatures.delete([...signatures][0] ?? "");
@@ -383,6 +419,7 @@ const absent = (subject: string): Seen => ({
   hasDebt: false,
   value: 0,
   status: "",
+  flags: {},
 });
 
 function answered(source: "cross" | "isolated", { seen }: Answer): Reply {

@@ -1,7 +1,9 @@
 // What happened in one run, in order, as seen from outside the program: at the exchange, at the sinks, on the disk, at the clocks.
 // The invariants read it as it is written and judge nothing else.
 import type { Delivery, NewRow, OutboxRow, Settlement, Source } from "../../src/core/ports.ts";
+import type { PushEvent } from "../../src/core/push.ts";
 import type { Change } from "../../src/core/store.ts";
+import type { Delisted, Loaned, Restricted } from "./books.ts";
 import type { Config } from "./scenario.ts";
 import { BEGIN_MS } from "./time.ts";
 
@@ -15,12 +17,17 @@ export interface Seen {
   readonly value: number;
   /** As the exchange called it. */
   readonly status: string;
+  readonly flags: Readonly<Record<string, boolean>>;
 }
 
 /** What reached the process of one request. */
 export type Reply =
   /** An answer of the account; `isWhole`: nothing in it was spoilt. */
   | { readonly kind: "answer"; readonly source: Source; readonly isWhole: boolean; readonly seen: readonly Seen[] }
+  /** What is announced, or owed after a liquidation, as it was really answered. */
+  | { readonly kind: "schedule"; readonly entries: readonly Delisted[] }
+  | { readonly kind: "restrictions"; readonly what: Restricted }
+  | { readonly kind: "loan"; readonly loan: Loaned | undefined }
   /** Anything else that is no answer of the account. */
   | { readonly kind: "other" }
   | { readonly kind: "failure"; readonly what: string; readonly isHopeless: boolean }
@@ -75,6 +82,8 @@ export type Deed =
       readonly isStored: boolean;
     }
   | { readonly kind: "disk"; readonly lost: number }
+  /** Something came over a stream. */
+  | { readonly kind: "pushed"; readonly account: string; readonly event: PushEvent }
   | { readonly kind: "attempt"; readonly notifier: string; readonly delivery: Delivery }
   | { readonly kind: "accepted"; readonly notifier: string; readonly delivery: Delivery; readonly bytes: string }
   | {
@@ -161,6 +170,8 @@ function wordsOf(deed: Deed & { readonly monoMs: number }): string {
       return `${deed.notifier} ${deed.recipient} ${short(deed.key)} ${deed.outcome}`;
     case "verified":
       return `${deed.notifier} ${deed.outcome}`;
+    case "pushed":
+      return `${deed.account} ${Object.values(deed.event).join(" ")}`;
     case "ping":
       return deed.problem ?? "good";
     case "log":
@@ -183,10 +194,12 @@ function replyWords(reply: Reply): string {
   if (reply.kind === "other") return "";
   if (reply.kind === "failure") return `failure: ${reply.what}`;
   if (reply.kind === "silence") return `silence: ${reply.what} until ${new Date(reply.untilMs).toISOString()}`;
-  const subjects = reply.seen.map(({ subject, isValid, isPresent, hasDebt, value, status }) => {
+  if (reply.kind !== "answer") return JSON.stringify(reply);
+  const subjects = reply.seen.map(({ subject, isValid, isPresent, hasDebt, value, status, flags }) => {
     if (!isValid) return `${subject} unreadable`;
     if (!isPresent) return `${subject} absent`;
-    return `${subject} ${hasDebt ? `${value} ${status}` : "no debt"}`;
+    const off = Object.entries(flags).flatMap(([name, isOn]) => (isOn ? [] : [`no ${name}`]));
+    return [subject, hasDebt ? `${value} ${status}` : "no debt", ...off].join(" ");
   });
   return `${reply.isWhole ? "" : "in part: "}${subjects.join(", ")}`;
 }
@@ -202,6 +215,8 @@ function commitWords(change: Change, added: readonly OutboxRow[] | undefined, is
     return `${id.account} ${id.subject} ${id.rule} ${phase}`;
   });
   const rows = change.rows.map(({ key, recipient, message }) => `${short(key)} to ${recipient} ${message.kind}`);
+  const events = (change.events ?? []).map(({ row, isTold }) => `${isTold ? "told " : ""}${row.kind} ${row.id}`);
+  const facts = (change.facts ?? []).map(({ name, value }) => `${name} = ${value}`);
   const failed = added === undefined ? ` (failed${isStored ? ", but stored" : ""})` : "";
-  return `${[...alerts, ...rows].join("; ")}${failed}`;
+  return `${[...alerts, ...rows, ...events, ...facts].join("; ")}${failed}`;
 }

@@ -1,5 +1,7 @@
 // Faults that are planted into the program, each a wrapper round one of its ports or parts: what a simulator is worth shows in
 // whether it finds them. Nothing in src/ knows of them.
+
+import type { Readers } from "../../src/beside.ts";
 import {
   type Clock,
   type Exchange,
@@ -13,7 +15,14 @@ import type { Pulse } from "../../src/heartbeat.ts";
 import type { StartSchedule } from "../../src/schedule.ts";
 import type { Disk } from "./disk.ts";
 import { KEYS } from "./exchange.ts";
+import { BESIDE_PLANTS } from "./plants-beside.ts";
 import { DAY, MINUTE, SECOND } from "./time.ts";
+
+/** What is read of an account. */
+export interface Beside {
+  readonly exchange: Exchange;
+  readonly readers: Readers;
+}
 
 export interface Plant {
   readonly name: string;
@@ -26,6 +35,7 @@ export interface Plant {
   pulse?(pulse: Pulse): Pulse;
   clock?(clock: Clock): Clock;
   disk?(disk: Disk): void;
+  beside?(parts: Beside): Beside;
   /** After a restart or reload it does not wait for the spacing. */
   readonly isHasty?: boolean;
 }
@@ -82,6 +92,7 @@ export const PLANTS: readonly Plant[] = [
     foundBy: ["P1"],
     notifiers: (all) => all.map(droppingOn("ambiguous")),
   },
+  ...BESIDE_PLANTS,
 ];
 
 // ---------------------------------------------------------------- round the store

@@ -1,6 +1,7 @@
 // The whole program in the simulated machine: what src/app.ts opens and in which order, over the ports of the simulator, and the
 // supervisor that starts it again. A process that dies leaves nothing behind but the disk and what is already on the wire.
 
+import type { Readers } from "../../src/beside.ts";
 import { type Binance, createBinance } from "../../src/binance/client.ts";
 import { type Notifier, StoreError } from "../../src/core/ports.ts";
 import type { Store } from "../../src/core/store.ts";
@@ -17,6 +18,7 @@ import type { Disk } from "./disk.ts";
 import { type FakeExchange, KEYS } from "./exchange.ts";
 import type { Deed } from "./history.ts";
 import type { Plant } from "./plants.ts";
+import type { OpenPush } from "./push.ts";
 import type { Random } from "./random.ts";
 import type { Config, Death, Mishap, Scenario } from "./scenario.ts";
 import { Died, type Life, SECOND, type Time } from "./time.ts";
@@ -28,6 +30,7 @@ export interface MachineParts {
   readonly disk: Disk;
   readonly exchange: FakeExchange;
   readonly channels: Channels;
+  readonly push: OpenPush;
   readonly random: Random;
   record(life: Life, deed: Deed): void;
   /** Something that must never happen. */
@@ -74,7 +77,7 @@ interface Process {
 }
 
 export function createMachine(parts: MachineParts): Machine {
-  const { scenario, plant, time, disk, exchange, channels, random, record, violate, log } = parts;
+  const { scenario, plant, time, disk, exchange, channels, push, random, record, violate, log } = parts;
   let config = scenario.configs[0];
   let current: Process | undefined;
   let armed: { readonly where: Death; readonly downMs: number } | undefined;
@@ -158,6 +161,7 @@ export function createMachine(parts: MachineParts): Machine {
       http,
       log,
     });
+    const readers = new Map<string, Readers>();
     record(life, { kind: "watching", config, leftovers: store.pending(0) });
     const running = startRunning(
       { ...config, staleAfterMs: scenario.staleAfterMs, locale: { timezone: "UTC", language: "en" } },
@@ -171,8 +175,13 @@ export function createMachine(parts: MachineParts): Machine {
           const { key, secret } = keys;
           const credential = { kind: "hmac", secret: new Secret(secret) } as const;
           const opened = binance.exchange({ ...account, indebted, apiKey: new Secret(key), credential });
-          return plant.exchange?.(opened) ?? opened;
+          const { history, market } = opened;
+          const beside = { history, market, push: push(life, account.name) };
+          const planted = plant.beside?.({ exchange: opened, readers: beside });
+          readers.set(account.name, planted?.readers ?? beside);
+          return planted?.exchange ?? plant.exchange?.(opened) ?? opened;
         },
+        readers: ({ name }) => readers.get(name),
         schedule: plant.schedule?.(scheduleOf(life), clock) ?? scheduleOf(life),
         pulse: pulseOf(life),
         tickMs: scenario.tickMs,
@@ -199,7 +208,8 @@ export function createMachine(parts: MachineParts): Machine {
   /** Runs at once, then in equal steps, and when the clock was set: as src/schedule.ts does on the wall clock. */
   function scheduleOf(life: Life): StartSchedule {
     const clock = clockOf(life);
-    return ({ run }) => {
+    return ({ run, expression }) => {
+      const everyMs = Number(expression);
       const stopping = new AbortController();
       const running = new Set<Promise<void>>();
       const once = () => {
@@ -213,7 +223,7 @@ export function createMachine(parts: MachineParts): Machine {
       const loop = async () => {
         while (!stopping.signal.aborted) {
           once();
-          await clock.sleep(scenario.pollMs, stopping.signal).catch(() => undefined);
+          await clock.sleep(everyMs, stopping.signal).catch(() => undefined);
         }
       };
       void loop();

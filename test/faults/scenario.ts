@@ -2,8 +2,10 @@
 // kinds of faults, so that some runs see one kind alone and some see many at once. Everything is drawn here or from streams that
 // are named here.
 
-import type { Route, RuleConfig } from "../../src/core/rules/types.ts";
+import type { EventRule, Route, RuleConfig } from "../../src/core/rules/types.ts";
 import type { WatchedAccount } from "../../src/watch.ts";
+import { ALLOWED, drawQuirks, type Quirks, SYMBOLS } from "./books.ts";
+import { BESIDE_PATHS } from "./pages.ts";
 import { createRandom, type Random } from "./random.ts";
 import { BEGIN_MS, DAY, HOUR, MINUTE, SECOND } from "./time.ts";
 
@@ -97,13 +99,27 @@ export type Mishap =
 export interface Config {
   readonly accounts: readonly WatchedAccount[];
   readonly rules: readonly RuleConfig[];
+  readonly eventRules: readonly EventRule[];
   readonly routes: readonly Route[];
   readonly channels: readonly { readonly name: string; readonly recipients: readonly string[] }[];
   readonly repeatEveryMs: number;
 }
 
+/** How the streams behave: each session does a few of these. */
+export const PUSH_HABITS = ["flood", "call", "lie", "soothe", "die", "retire"] as const;
+export type PushHabit = (typeof PUSH_HABITS)[number];
+
+/** What is read beside the polls; undefined in a scenario that reads nothing of it. */
+export interface BesidePlan {
+  /** The exchange has taken these paths away (-1016, -1020) for a time. */
+  readonly gone: readonly Episode<string>[];
+  readonly quirks: Quirks;
+  readonly habits: readonly PushHabit[];
+}
+
 export interface Scenario {
   readonly seed: number;
+  readonly beside: BesidePlan | undefined;
   readonly endMs: number;
   /** From here on nothing goes wrong any more and nothing moves. Beyond the end without --liveness. */
   readonly calmMs: number;
@@ -146,8 +162,13 @@ export function drawScenario(seed: number, { days, isLive }: Options): Scenario 
     minSpacingMs: random.chance(0.8) ? 500 : 1000,
     timeoutMs: 10 * SECOND,
   };
-  const configs = drawConfigs(pollMs, random);
+  const polled = drawConfigs(pollMs, random);
   const nothing = { kinds: [], rate: 0, episodes: [] };
+  // A stream of its own: what is drawn here moves nothing of the rest.
+  const more = createRandom(seed, "beside");
+  const isBeside = more.chance(BESIDE_SHARE);
+  const configs = isBeside ? withBeside(polled, more) : polled;
+  const beside = isBeside ? drawBeside(span, isFaultFree, more) : undefined;
   const parts = isFaultFree
     ? {
         exchange: { ...nothing, bans: [], latencyMs: 150 },
@@ -161,8 +182,57 @@ export function drawScenario(seed: number, { days, isLive }: Options): Scenario 
         disk: drawDisk(span, random),
         mishaps: drawMishaps(span, configs.length, random),
       };
-  return { seed, endMs, calmMs, isFaultFree, ...timing, configs, isRestless: random.chance(0.5), ...parts };
+  return { seed, endMs, calmMs, isFaultFree, beside, ...timing, configs, isRestless: random.chance(0.5), ...parts };
 }
+
+/** Each of these runs costs as much as two others. */
+const BESIDE_SHARE = 0.22;
+
+function drawBeside(span: Span, isFaultFree: boolean, random: Random): BesidePlan {
+  const isTakenAway = !isFaultFree && random.chance(0.3);
+  return {
+    gone: isTakenAway ? drawEpisodes(Object.values(BESIDE_PATHS), 2, 8 * HOUR, span, random) : [],
+    quirks: drawQuirks(random),
+    habits: isFaultFree ? ["call"] : random.some(PUSH_HABITS, 0.5),
+  };
+}
+
+/** What an operator may have read beside the polls, and that he may change his mind. */
+function withBeside(
+  [first, ...others]: readonly [Config, ...Config[]],
+  random: Random,
+): readonly [Config, ...Config[]] {
+  const pollMs = (): string => `${random.chance(0.15) ? 5 * MINUTE : random.whole(20, 90) * MINUTE}`;
+  const slowly = () => ({
+    poll: pollMs(),
+    isolated: random.pick<"all" | "none" | readonly string[]>(["all", "none", random.some(SYMBOLS, 0.6)]),
+  });
+  const drawn = () => ({
+    flows: random.chance(0.85) ? slowly() : undefined,
+    transfers: random.chance(0.7) ? { ...slowly(), allow: ALLOWED } : undefined,
+    delistings: random.chance(0.6) ? { poll: pollMs() } : undefined,
+    stream: random.chance(0.7),
+  });
+  const read = drawn();
+  const eventRules: readonly EventRule[] = random.chance(0.4) ? [BIG_LOAN] : [];
+  const fill = (config: Config, beside: ReturnType<typeof drawn>): Config => {
+    const accounts = config.accounts.map((account) => ({ ...account, ...beside }));
+    return { ...config, eventRules, accounts };
+  };
+  return [fill(first, read), ...others.map((config) => fill(config, random.chance(0.5) ? read : drawn()))];
+}
+
+const BIG_LOAN: EventRule = {
+  id: "big-loan",
+  on: "flow",
+  types: ["BORROW"],
+  assets: "all",
+  symbols: "all",
+  direction: "in",
+  amountAbove: 50,
+  allow: [],
+  severity: "warning",
+};
 
 /** In force now, for what is done now. */
 export function faultAt<Kind>(plan: FaultPlan<Kind>, atMs: number, calmMs: number, random: Random): Kind | undefined {
@@ -222,7 +292,7 @@ function drawConfigs(pollMs: number, random: Random): readonly [Config, ...Confi
   const mild = { notify: ["desk"], repeatEveryMs, match: { severity: ["info" as const] } };
   const routes: readonly Route[] = random.chance(0.3) ? [mild, everyone] : [everyone];
   const rules = drawRules(pollMs, random);
-  const first: Config = { accounts, rules, routes, channels, repeatEveryMs };
+  const first: Config = { accounts, rules, eventRules: [], routes, channels, repeatEveryMs };
   return [first, ...variants(first, random)];
 }
 

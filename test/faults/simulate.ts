@@ -1,6 +1,7 @@
 // One seed, one run: the scenario is drawn, the machine is switched on, time passes, and the invariants look on. The same seed gives
 // the same history, to the last byte.
 import type { Log } from "../../src/lib/log.ts";
+import { drawBooks } from "./books.ts";
 import { createChannels } from "./channels.ts";
 import { createDisk } from "./disk.ts";
 import { createFakeExchange } from "./exchange.ts";
@@ -8,6 +9,7 @@ import { createHistory, type Deed, type Happening } from "./history.ts";
 import { createInvariants, type Invariants, LOOK_EVERY_MS } from "./invariants/index.ts";
 import { NO_PLANT, type Plant } from "./plants.ts";
 import { createMachine, type Machine } from "./program.ts";
+import { createPush } from "./push.ts";
 import { createRandom } from "./random.ts";
 import { type Death, drawScenario, type Options, type Scenario } from "./scenario.ts";
 import { createTime, Died, type Life } from "./time.ts";
@@ -58,6 +60,9 @@ export async function simulate(
   );
   const { isRestless, calmMs, endMs } = scenario;
   const truth = drawTruth(subjects, isRestless, calmMs, endMs, (subject) => createRandom(seed, "truth", subject));
+  const accounts = scenario.beside === undefined ? [] : scenario.configs[0].accounts.map(({ name }) => name);
+  const randomFor = (what: string) => createRandom(seed, "books", what);
+  const books = drawBooks({ accounts, calmMs, endMs, randomFor });
   const disk = createDisk({ plan: scenario.disk, calmMs, random: createRandom(seed, "disk"), time, record, mayDie });
   plant.disk?.(disk);
   const config = () => machine?.config() ?? scenario.configs[0];
@@ -66,6 +71,7 @@ export async function simulate(
     random: createRandom(seed, "exchange"),
     time,
     truth,
+    books,
     config,
     record,
     mayDie,
@@ -78,7 +84,8 @@ export async function simulate(
     record,
     mayDie,
   });
-  invariants = createInvariants({ scenario, truth, time, disk, violate }, exchange.signatures);
+  const push = createPush({ scenario, random: createRandom(seed, "push"), time, truth, record });
+  invariants = createInvariants({ scenario, truth, books, time, disk, violate }, exchange.signatures);
   const line = (level: string) => (fields: object, text: string) => {
     const shown = Object.values(fields).map((value) =>
       value instanceof Error ? `${value.stack}` : JSON.stringify(value),
@@ -108,6 +115,7 @@ export async function simulate(
     disk,
     exchange,
     channels,
+    push,
     random: createRandom(seed, "program"),
     record,
     violate,

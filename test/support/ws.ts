@@ -17,6 +17,7 @@ import { createWeightBudget } from "../../src/binance/weight.ts";
 import type { Clock } from "../../src/core/ports.ts";
 import type { PushEvent, PushStream } from "../../src/core/push.ts";
 import type { Log } from "../../src/lib/log.ts";
+import { createLookup } from "../../src/lib/lookup.ts";
 import { Secret } from "../../src/lib/secret.ts";
 import { type Canary, leaks } from "./canary.ts";
 import { API_KEY, API_SECRET } from "./exchange.ts";
@@ -25,6 +26,9 @@ import { createWarpClock, type WarpClock } from "./warp-clock.ts";
 
 export const KEY_PATH = "/sapi/v1/margin/listen-key";
 export const TOKEN_PATH = "/sapi/v1/userListenToken";
+
+/** No other sleep of a connection is as short. */
+const REST_MS = 1000;
 
 export interface Rest {
   /** "POST listen-key" */
@@ -86,6 +90,10 @@ export interface StreamWorld {
   connections(): Promise<number>;
   /** How long the client sleeps at this moment, soonest first. */
   sleeps(): readonly number[];
+  /** It takes no frames until the second is over. Only once it is connected. */
+  isResting(): boolean;
+  /** Lets that second pass, where there is one. */
+  letRest(): void;
 }
 
 export function useStreams() {
@@ -179,6 +187,7 @@ export function useStreams() {
     const reader = createPushReader({
       account: "main",
       asker,
+      lookup: createLookup({ timeoutMs: 5000, clock: watched.clock }),
       clock: watched.clock,
       random: setup.random ?? (() => 0.01),
       log,
@@ -201,6 +210,7 @@ export function useStreams() {
       expect(watched.sleeps()).toEqual([]);
       await untilTrue(async () => (await openConnections(server)) <= 1); // the REST client keeps one
     });
+    const isResting = () => watched.sleeps().some((ms) => ms > 0 && ms <= REST_MS);
     const connects = () => events.filter(({ kind }) => kind === "connected").length;
     const live = (): WebSocket => {
       const peer = sockets.at(-1);
@@ -223,6 +233,10 @@ export function useStreams() {
       done,
       connections: () => openConnections(server),
       sleeps: watched.sleeps,
+      isResting,
+      letRest: () => {
+        if (isResting()) clock.skip(REST_MS);
+      },
     };
   }
 

@@ -1,5 +1,5 @@
 // When the next session begins, on virtual time.
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { createTestClock } from "../../../test/support/clock.ts";
 import type { PushEvent } from "../../core/push.ts";
 import { silentLog } from "../../lib/log.ts";
@@ -84,6 +84,72 @@ test("a stream that is gone is told once and tried every six hours; told again o
   expect(events).toEqual([retired, CONNECTED, retired]);
   abort();
   await done;
+});
+
+const unavailable = (reason: string) => ({ kind: "unavailable", stream: "risk", reason });
+const refusedKey = new ExchangeError({
+  code: "rejected_key",
+  detail: "error -2015, key, address or permission",
+  exchangeCode: -2015,
+});
+
+describe("a stream that cannot be connected", () => {
+  test("is told after an hour and not before, with the reason, and once an hour from then on", async () => {
+    const { clock, events, done, abort } = keeping(() => ({ error: refusedKey }));
+    await clock.advance(HOUR - 1);
+    expect(events).toEqual([]);
+    await clock.advance(10 * MINUTE);
+    const told = unavailable("error -2015, key, address or permission");
+    expect(events).toEqual([told]);
+    await clock.advance(50 * MINUTE);
+    expect(events.length).toBe(1);
+    await clock.advance(10 * MINUTE);
+    expect(events).toEqual([told, told]);
+    abort();
+    await done;
+  });
+
+  test("the hour begins when the last connection ended", async () => {
+    const { clock, events, done, abort } = keeping((nth) => ({
+      connects: nth === 1,
+      lastsMs: nth === 1 ? 10 * HOUR : 0,
+      error: lost,
+    }));
+    await clock.advance(11 * HOUR - 1);
+    expect(events).toEqual([CONNECTED]);
+    await clock.advance(10 * MINUTE);
+    expect(events).toEqual([CONNECTED, unavailable("reset")]);
+    abort();
+    await done;
+  });
+
+  test("is none where it connects now and then", async () => {
+    const { clock, events, done, abort } = keeping((nth) => ({ connects: nth % 10 === 0, error: lost }));
+    await clock.advance(10 * HOUR);
+    expect(events.every(({ kind }) => kind === "connected")).toBe(true);
+    abort();
+    await done;
+  });
+
+  test("is told after an hour of steps of the wall clock as well", async () => {
+    const { clock, events, done, abort } = keeping(() => ({ error: lost }));
+    clock.stepWall(-24 * HOUR);
+    await clock.advance(HOUR - 1);
+    expect(events).toEqual([]);
+    await clock.advance(10 * MINUTE);
+    expect(events).toEqual([unavailable("reset")]);
+    abort();
+    await done;
+  });
+
+  test("is not told beside its retirement", async () => {
+    const gone = new StreamError("gone", "HTTP 410");
+    const { clock, events, done, abort } = keeping((nth) => ({ error: nth === 1 ? gone : lost }));
+    await clock.advance(24 * HOUR);
+    expect(events.map(({ kind }) => kind)).toEqual(["retired"]);
+    abort();
+    await done;
+  });
 });
 
 test.each([

@@ -19,6 +19,8 @@ const WAIT: Backoff = { firstMs: 1_000, maxMs: 300_000 };
 const HEALTHY_MS = 300_000;
 /** Sessions in a row that ended soon; one alone is everyday life. */
 const TROUBLE = 2;
+/** Without a connection for so long it is told; and again after as long. */
+const UNAVAILABLE_MS = 3_600_000;
 const RETIRED_MS = 6 * 3_600_000;
 
 /** Resolves when aborted; never rejects. */
@@ -32,6 +34,8 @@ export async function keepOpen(
   let failures = 0;
   let isRetired = false;
   let connectedMonoMs: number | undefined;
+  /** Since when there has been no connection, or since that was told last. */
+  let missingMonoMs = clock.monoMs();
   /** The log's last word of the stream was a bad one, or there was none yet. */
   let isUnsure = true;
 
@@ -45,10 +49,17 @@ export async function keepOpen(
     tell(event);
   };
 
+  const tellUnavailable = (reason: string): void => {
+    if (isRetired || clock.monoMs() - missingMonoMs < UNAVAILABLE_MS) return;
+    missingMonoMs = clock.monoMs();
+    tell({ kind: "unavailable", stream, reason });
+  };
+
   /** Notes why a session ended; how long to wait for the next one. */
   const waitAfter = (problem: StreamError): number => {
     const isHealthy = connectedMonoMs !== undefined && clock.monoMs() - connectedMonoMs >= HEALTHY_MS;
     failures = isHealthy ? 1 : failures + 1;
+    if (connectedMonoMs !== undefined) missingMonoMs = clock.monoMs();
     connectedMonoMs = undefined;
     const fields = { account, stream, reason: problem.message };
     if (problem.kind === "gone") {
@@ -63,6 +74,7 @@ export async function keepOpen(
     if (failures === TROUBLE) log.warn(fields, "the stream cannot be kept open; polling goes on");
     else log.debug(fields, "the stream ended");
     isUnsure ||= failures === TROUBLE;
+    tellUnavailable(problem.message);
     return (problem.kind === "busy" ? WAIT.maxMs : 0) + fullJitterMs(WAIT, failures, random);
   };
 

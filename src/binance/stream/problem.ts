@@ -38,7 +38,7 @@ export function problemOf(error: unknown): StreamError | undefined {
   const { code, detail, exchangeCode } = error.failure;
   if (isGone(error)) return new StreamError("gone", `error ${exchangeCode}`);
   if (NOT_THERE.some((status) => detail === `HTTP ${status}`)) return new StreamError("gone", detail);
-  return new StreamError(code === "banned" || code === "rate_limited" ? "busy" : "lost", error.message);
+  return new StreamError(code === "banned" || code === "rate_limited" ? "busy" : "lost", detail);
 }
 
 /** For an error of the socket. */

@@ -122,10 +122,11 @@ describe("the risk stream", () => {
 describe("the user stream", () => {
   const USER = { streams: ["user"] } as const;
 
-  test("asks for a token with the key alone and subscribes with it", async () => {
+  test("asks for a token, signed in case that is needed, and subscribes with it", async () => {
     const world = await streams.start(USER);
     await world.untilConnected();
-    expect(world.rest).toEqual([{ what: "POST userListenToken", query: "", apiKey: API_KEY }]);
+    const query = expect.stringMatching(/^recvWindow=\d+&timestamp=\d+&signature=\w{64}$/);
+    expect(world.rest).toEqual([{ what: "POST userListenToken", query, apiKey: API_KEY }]);
     expect(world.upgrades).toEqual(["/ws-api/v3"]);
     expect(world.frames).toMatchObject([
       { method: "userDataStream.subscribe.listenToken", params: { listenToken: expect.stringContaining("token") } },
@@ -335,11 +336,63 @@ test("a flood of 100,000 events is told as it comes and kept nowhere", async () 
   const beforeBytes = heapBytes();
   for (let round = 1; round <= 100; round++) {
     for (let count = 0; count < 1000; count++) world.push(text);
-    await untilTrue(() => world.events.length === 1 + 1000 * round);
+    await untilTrue(() => {
+      world.letRest();
+      return world.events.length === 1 + 1000 * round;
+    });
   }
   world.events.length = 1;
   expect(heapBytes() - beforeBytes).toBeLessThan(10_000_000); // the events had 55 MB
   expect(world.connects()).toBe(1);
+});
+
+describe("a firehose", () => {
+  const change = JSON.stringify({ e: "executionReport", fill: "x".repeat(500) });
+  const call = { e: "MARGIN_LEVEL_STATUS_CHANGE", l: "1.1", s: "MARGIN_CALL" };
+
+  test("is taken in draughts, and nothing of it is lost or out of order", async () => {
+    const world = await streams.start();
+    await world.untilConnected();
+    for (let count = 0; count < 5000; count++) world.push(change);
+    world.push(call);
+    await untilTrue(() => world.isResting());
+    const first = world.events.length;
+    expect(first).toBeGreaterThan(200);
+    expect(first).toBeLessThan(1000); // what was in one buffer still comes
+    world.clock.skip(SECOND);
+    await untilTrue(() => world.events.length > first && world.isResting());
+    expect(world.events.length).toBeLessThan(2000);
+    await untilTrue(() => {
+      world.letRest();
+      return world.events.at(-1)?.kind === "margin-level";
+    });
+    expect(world.events.length).toBe(5002);
+    expect(world.connects()).toBe(1);
+  });
+
+  test("that the other side ends is heard to its last frame, and then begun anew", async () => {
+    const world = await streams.start();
+    await world.untilConnected();
+    for (let count = 0; count < 1000; count++) world.push(change);
+    world.push(call);
+    world.live().close();
+    await untilTrue(() => {
+      world.letRest();
+      return world.connects() === 2;
+    });
+    expect(world.events.filter(({ kind }) => kind === "change").length).toBe(1000);
+    expect(world.events.some(({ kind }) => kind === "margin-level")).toBe(true);
+  });
+
+  test("can be left while it waits", async () => {
+    const world = await streams.start();
+    await world.untilConnected();
+    for (let count = 0; count < 5000; count++) world.push(change);
+    await untilTrue(() => world.isResting());
+    world.abort();
+    await world.done;
+    expect(world.sleeps()).toEqual([]);
+  });
 });
 
 describe("retired", () => {

@@ -21,7 +21,7 @@ export interface StreamOptions {
 
 export interface SessionParts {
   readonly account: string;
-  readonly asker: Pick<Asker, "askKeyed">;
+  readonly asker: Pick<Asker, "askKeyed" | "askLater">;
   readonly clock: Clock;
   readonly random: () => number;
   readonly lookup: LookupFunction;

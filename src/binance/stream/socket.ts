@@ -4,8 +4,9 @@ import type { LookupFunction } from "node:net";
 import type { WebSocket } from "ws";
 import type { Clock } from "../../core/ports.ts";
 import type { Log } from "../../lib/log.ts";
+import { startEasing } from "./ease.ts";
 import { StreamError, socketProblem, statusProblem } from "./problem.ts";
-import { sideBySide, within } from "./scope.ts";
+import { scopeIn, sideBySide, within } from "./scope.ts";
 
 export interface SocketOptions {
   /** ws or wss; holds no secret. */
@@ -59,8 +60,11 @@ export async function overSocket(
     ended.reject(statusProblem(statusCode));
     socket.terminate();
   });
+  const life = scopeIn(signal);
+  const easing = startEasing(socket, clock, life.signal);
   socket.on("message", (data, isBinary) => {
     hear();
+    easing.took();
     if (socket.readyState !== socket.OPEN) return; // what was still in the buffer when it ended
     try {
       if (!isBinary && Buffer.isBuffer(data)) options.onText(data.toString());
@@ -95,7 +99,9 @@ export async function overSocket(
   try {
     await sideBySide([untilEnded, inUse, untilSilent], signal);
   } finally {
+    life.end();
     await closed; // `untilEnded` has hung up by now
+    await easing.idle();
   }
 }
 

@@ -32,7 +32,7 @@ export function userSession(parts: SessionParts): Session {
   const { account, asker, clock, stream, log } = parts;
 
   async function newToken(signal: AbortSignal): Promise<Token> {
-    const answer = await asker.askKeyed("POST", stream.listenTokenPath, [], signal);
+    const answer = await asker.askLater(stream.listenTokenPath, [], signal, { method: "POST" }); // signed: whether that is needed is not confirmed, and it does no harm
     return { text: textIn(answer, "token"), renewMs: renewInMs(answer, clock.wallMs()) };
   }
 

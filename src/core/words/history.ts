@@ -19,7 +19,7 @@ const FLOW: Readonly<Record<FlowType, string>> = {
   LIQUIDATION_FEE: "liquidation fee",
   SMALL_BALANCE_CONVERT: "small balance converted",
   COMMISSION_RETURN: "trading fee returned",
-  SMALL_CONVERT: "small amount converted",
+  SMALL_CONVERT: "small amount converted after a liquidation",
 };
 
 const FLOW_ZH: Readonly<Record<FlowType, string>> = {
@@ -114,7 +114,9 @@ const en = {
   },
   unfilled: (side: string, pair: string) => `order to ${side.toLowerCase()} on ${pair}, nothing filled yet`,
   line: (time: string, what: string) => `${time}  ${what}`,
-  more: (count: number, sums: string) => `… and ${count} more${sums === "" ? "" : `: ${sums} in all`}.`,
+  more: (count: number, sums: string) =>
+    `… and ${count} more ${count === 1 ? "row" : "rows"}${sums === "" ? "" : ` (${sums})`}.`,
+  sum: { in: (amount: string) => `${amount} in`, out: (amount: string) => `${amount} out` },
   otherAssets: (count: number) => (count === 1 ? "1 other asset" : `${count} other assets`),
   list: (items: readonly string[]) => items.join(", "),
   rule: (rule: string) => `Told by your rule ${rule}.`,
@@ -171,7 +173,8 @@ const zh: HistoryWords = {
   },
   unfilled: (side, pair) => `${pair} ${side === "BUY" ? "买单" : side === "SELL" ? "卖单" : `“${side}”`}，尚未成交`,
   line: (time, what) => `${time}  ${what}`,
-  more: (count, sums) => `……另有 ${count} 条${sums === "" ? "" : `，合计 ${sums}`}。`,
+  more: (count, sums) => `……另有 ${count} 条${sums === "" ? "" : `（${sums}）`}。`,
+  sum: { in: (amount) => `转入 ${amount}`, out: (amount) => `转出 ${amount}` },
   otherAssets: (count) => `其他 ${count} 种资产`,
   list: (items) => items.join("，"),
   rule: (rule) => `由您的规则 ${rule} 触发。`,

@@ -5,7 +5,9 @@ const en = {
   leaves: (subject: string, left: string, isPair: boolean) =>
     `${subject} leaves ${isPair ? "margin trading" : "cross margin"} in ${left}`,
   left: (subject: string, ago: string, isPair: boolean) =>
-    `${subject} left ${isPair ? "margin trading" : "cross margin"} ${ago} ago, and something of it is still there`,
+    `${subject} left ${isPair ? "margin trading" : "cross margin"} ${ago} ago, something of it is still there`,
+  /** Follows one of these two. */
+  levelWithout: (level: string) => `; level without it ${level}`,
   over: (subject: string, why: "left" | "rescheduled") =>
     why === "left"
       ? `${subject}: nothing is held or owed of it any more, its delisting does not matter now`
@@ -27,10 +29,15 @@ const en = {
     `Before ${time}: ${[isOwed ? "repay what is owed" : "", isHeld ? "sell it" : ""]
       .filter((text) => text !== "")
       .join(", then ")}. At delisting Binance closes by force what is still open.`,
-  byThenPair: (time: string, isOwed: boolean) =>
-    `Before ${time}: ${isOwed ? "close the position, repay, then " : ""}move what is left out. At delisting Binance closes by force what is still open.`,
+  byThenPair: (time: string) =>
+    `Before ${time}: close the position, repay, then move what is left out. At delisting Binance closes by force what is still open.`,
+  byThenFree: (time: string) => `Before ${time}: sell it or move it out. Without debt nothing can be liquidated.`,
   now: (time: string) =>
     `It was due at ${time}. Binance may be closing the position by force: look at the account now.`,
+  nowFree: (time: string) =>
+    `It was due at ${time}. Without debt nothing can be liquidated; see in the account what became of it.`,
+  minor: (time: string, isLevelKnown: boolean) =>
+    `${isLevelKnown ? "The margin level hardly depends on it" : "So little that it does not matter"}: nothing is in danger. It is due at ${time}.`,
   limited:
     "Moving it out may be refused: of an asset that is to be delisted, Binance may let you transfer no more than what is owed less the collateral that is there (error -3065).",
   overTold: (lasted: string) => `The alert was open for ${lasted}.`,
@@ -49,6 +56,7 @@ const zh: MarketWords = {
   leaves: (subject, left, isPair) => `${subject} 将在 ${left}后从${isPair ? "杠杆交易" : "全仓杠杆"}下架`,
   left: (subject, ago, isPair) =>
     `${subject} 已于 ${ago}前从${isPair ? "杠杆交易" : "全仓杠杆"}下架，账户中仍有余额或负债`,
+  levelWithout: (level) => `；去掉它后风险率为 ${level}`,
   over: (subject, why) =>
     why === "left" ? `${subject}：已无持有或负债，下架不再有影响` : `${subject} 已不在即将下架之列`,
   holds: (held, owed) =>
@@ -65,9 +73,12 @@ const zh: MarketWords = {
     `请在 ${time} 之前${[isOwed ? "还清负债" : "", isHeld ? "卖出" : ""]
       .filter((text) => text !== "")
       .join("，然后")}。下架时币安会强制平掉未了结的仓位。`,
-  byThenPair: (time, isOwed) =>
-    `请在 ${time} 之前${isOwed ? "平仓并还清负债，然后" : ""}转出剩余资产。下架时币安会强制平掉未了结的仓位。`,
+  byThenPair: (time) => `请在 ${time} 之前平仓并还清负债，然后转出剩余资产。下架时币安会强制平掉未了结的仓位。`,
+  byThenFree: (time) => `请在 ${time} 之前卖出或转出。没有负债，不会被强平。`,
   now: (time) => `下架时间为 ${time}。币安可能正在强制平仓：请立即查看账户。`,
+  nowFree: (time) => `下架时间为 ${time}。没有负债，不会被强平；请查看账户中这部分资产的情况。`,
+  minor: (time, isLevelKnown) =>
+    `${isLevelKnown ? "对风险率几乎没有影响" : "数额很小"}，没有风险。下架时间为 ${time}。`,
   limited: "转出可能被拒绝：对即将下架的资产，币安可能只允许划转不超过“负债减去已有质押资产”的数量（错误 -3065）。",
   overTold: (lasted) => `告警历时 ${lasted}。`,
 

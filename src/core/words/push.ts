@@ -21,14 +21,21 @@ const en = {
     level === undefined
       ? `Binance's own stream said ${status} at ${time}.`
       : `Binance's own stream said ${status} at ${time}; the account was last read at ${level}.`,
-  saidBefore: (time: string, level: string | undefined) =>
-    level === undefined
-      ? `Binance's own stream called at ${time}.`
-      : `Binance's own stream called at ${time}; the account's own answer now says ${level}.`,
+  /** `worst`: a word worse than the mildest. */
+  saidBefore: (time: string, worst: string | undefined, level: string | undefined) => {
+    const said = worst === undefined ? "" : `, at worst ${worst}`;
+    const now = level === undefined ? "" : `; the account's own answer now says ${level}`;
+    return `Binance's own stream called at ${time}${said}${now}.`;
+  },
   callDo: "Look at the account now: add collateral or repay.",
   callEnds: "This ends only when the account's own answer is well.",
   answerAgain: (level: string) => `The account's own answer says ${level} again.`,
   retired: (stream: PushStream, reason: string) => `Binance does not offer the ${STREAM[stream]} any more (${reason})`,
+  /** It is offered, and there was no connection for an hour. */
+  unavailable: (stream: PushStream, reason: string) =>
+    `the ${STREAM[stream]} could not be connected for an hour (${reason})`,
+  unavailableTries:
+    "margind goes on trying, and tells when it works. Look at what the API key may do and at the network; stream: false ends the tries.",
   retiredMeans: "The account is polled as before and nothing is missed; only the head start is gone.",
   retiredTries: "margind tries the stream again every 6 hours, and tells when it works.",
   worksAgain: (stream: PushStream) => `the ${STREAM[stream]} works again`,
@@ -53,14 +60,17 @@ const zh: PushWords = {
     level === undefined
       ? `币安数据流于 ${time} 推送 ${status}。`
       : `币安数据流于 ${time} 推送 ${status}；账户最近一次读数为 ${level}。`,
-  saidBefore: (time, level) =>
-    level === undefined
-      ? `币安数据流于 ${time} 发出通知。`
-      : `币安数据流于 ${time} 发出通知；账户当前读数为 ${level}。`,
+  saidBefore: (time, worst, level) => {
+    const said = worst === undefined ? "" : `，最严重为 ${worst}`;
+    const now = level === undefined ? "" : `；账户当前读数为 ${level}`;
+    return `币安数据流于 ${time} 发出通知${said}${now}。`;
+  },
   callDo: "请立即查看账户：追加质押资产或还款。",
   callEnds: "只有账户自身的读数恢复正常，本警报才会解除。",
   answerAgain: (level) => `账户自身的读数已回到 ${level}。`,
   retired: (stream, reason) => `币安不再提供${ZH_STREAM[stream]}（${reason}）`,
+  unavailable: (stream, reason) => `${ZH_STREAM[stream]}已一小时无法连接（${reason}）`,
+  unavailableTries: "margind 会继续重试，恢复后会通知。请检查 API 密钥的权限和网络；设为 stream: false 可停止重试。",
   retiredMeans: "轮询照常进行，不会遗漏任何变化，只是不再提前得知。",
   retiredTries: "margind 每 6 小时重试一次，恢复后会通知。",
   worksAgain: (stream) => `${ZH_STREAM[stream]}已恢复`,

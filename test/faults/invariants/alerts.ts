@@ -1,12 +1,12 @@
 // From what the exchange really answered to what was committed: every transition has its rows (P1), an end has its evidence (P4),
 // nothing opens without a breach, nothing is missed, reminders are neither too many nor too few.
 import type { AlertState, Firing } from "../../../src/core/lifecycle.ts";
-import { type AlertId, type NewRow, OWN_ACCOUNT } from "../../../src/core/ports.ts";
+import { type AlertId, type NewRow, OWN_ACCOUNT, type Severity } from "../../../src/core/ports.ts";
 import type { RuleConfig } from "../../../src/core/rules/types.ts";
 import { decodeState } from "../../../src/store/decode.ts";
 import type { Happening, Seen } from "../history.ts";
 import type { Config } from "../scenario.ts";
-import { SECOND } from "../time.ts";
+import { DAY, HOUR, SECOND } from "../time.ts";
 import { covers, judge } from "./judge.ts";
 import { isFiring, type Mention, mentionsOf, minutes, nameOf, type Oracle, type OracleParts, rankOf } from "./scene.ts";
 
@@ -17,6 +17,14 @@ const SLACK_MS = 5 * SECOND;
 const COMMIT_MS = 1200;
 const BARS_MS = 60 * SECOND;
 const KEPT = 60;
+/** A flood of polls must not push out what a rule still counts from. */
+const KEPT_MS = 3 * 3_600_000;
+/** Alerts that last for days have a pace of their own. */
+const SLOW_MS: Readonly<Record<string, Readonly<Record<Severity, number>>>> = {
+  "exchange-changed": { critical: HOUR, warning: DAY, info: DAY },
+  "delist-schedule": { critical: 4 * HOUR, warning: DAY, info: DAY },
+  "restricted-asset": { critical: 7 * DAY, warning: 7 * DAY, info: 7 * DAY },
+};
 
 interface Look {
   readonly atMs: number;
@@ -33,6 +41,8 @@ export function alerts({ scenario, time, disk, scene, violate }: OracleParts): A
   const states = new Map<string, AlertState>();
   /** Valid answers about a subject, "main|cross", the latest last. */
   const looks = new Map<string, Look[]>();
+  /** When a stream last used a worse word than the first, by account. */
+  const pushedMs = new Map<string, number>();
   /** When what was seen of an account was last stored. */
   const storedMs = new Map<string, number>();
   /** When the severity of an alert last moved. */
@@ -40,7 +50,7 @@ export function alerts({ scenario, time, disk, scene, violate }: OracleParts): A
   /** When people were last told of an incident, and how many looks have shown it since. */
   const told = new Map<string, { atMs: number; looks: number }>();
 
-  const looksOf = (account: string, subject: string) => looks.get(`${account}|${subject}`) ?? [];
+  const looksOf = (account: string, subject: string): Look[] => looks.get(`${account}|${subject}`) ?? [];
   /** Long enough ago, with a machine that ran all the while. */
   const isWorkedOff = (atMs: number) => time.nowMs() - Math.max(atMs, time.frozenUntilMs()) >= WORK_MS;
   /** Recent, not counting a time in which the machine stood still. */
@@ -56,7 +66,10 @@ export function alerts({ scenario, time, disk, scene, violate }: OracleParts): A
       if (!seen.isValid) continue;
       const before = looksOf(account, seen.subject);
       if (scene.config !== undefined) expectCaught(account, seen.subject, before, scene.config, watch);
-      looks.set(`${account}|${seen.subject}`, [...before.slice(-KEPT), { atMs: time.nowMs(), watch, seen }]);
+      const isLong = before.length > 2 * KEPT;
+      const kept = isLong ? before.filter(({ atMs }, i) => i >= KEPT || atMs > time.nowMs() - KEPT_MS) : before;
+      kept.push({ atMs: time.nowMs(), watch, seen });
+      looks.set(`${account}|${seen.subject}`, kept);
     }
   }
 
@@ -83,7 +96,9 @@ export function alerts({ scenario, time, disk, scene, violate }: OracleParts): A
     const [before, last] = [shown.at(-2), shown.at(-1)];
     if (before === undefined || last === undefined || before.watch !== watch || last.watch !== watch) return;
     if (last.seen.isPresent || !before.seen.isPresent || !before.seen.hasDebt || !isWorkedOff(last.atMs)) return;
-    if (!isFiring(states.get(nameOf({ account, subject: subjectOf(subject), rule: "position-gone" }))))
+    const name = nameOf({ account, subject: subjectOf(subject), rule: "position-gone" });
+    const wasTold = (movedMs.get(name) ?? 0) >= last.atMs; // and it came back since, in answers that were disregarded
+    if (!isFiring(states.get(name)) && !wasTold)
       violate("X16", `${account} ${subject} had debt and was absent from a valid answer, and nobody was told`);
   }
 
@@ -148,7 +163,7 @@ export function alerts({ scenario, time, disk, scene, violate }: OracleParts): A
       expectTold(id, after, after.seq, Object.keys(before.threads), rows, config);
       expectEvidence(id, before, is, config, watch);
     } else if (after.seq > before.seq) {
-      expectDue(id, config);
+      expectDue(id, after.severity, config);
     } else {
       onStill(id, after);
       return;
@@ -289,20 +304,20 @@ export function alerts({ scenario, time, disk, scene, violate }: OracleParts): A
 
   // ---------------------------------------------------------------- reminders
 
-  function expectDue(id: AlertId, config: Config): void {
+  function expectDue(id: AlertId, severity: Severity, config: Config): void {
     const name = nameOf(id);
+    const everyMs = SLOW_MS[id.rule]?.[severity] ?? config.repeatEveryMs;
     const sinceMs = time.nowMs() - (told.get(name)?.atMs ?? Number.NEGATIVE_INFINITY);
+    // A worse word of the exchange is told at once, and as a reminder: it cannot get more severe than critical.
+    if (id.rule === "stream-margin-call" && isFresh(pushedMs.get(id.account) ?? 0)) return;
     // What the disk did not take is forgotten with the process.
     const isUndisturbed = Math.max(scene.clockTouchedMs, scene.diskFailedMs) < time.nowMs() - sinceMs;
-    if (isUndisturbed && sinceMs < config.repeatEveryMs - SLACK_MS)
-      violate(
-        "reminders",
-        `${name} is told again after ${minutes(sinceMs)}, and not every ${minutes(config.repeatEveryMs)}`,
-      );
+    if (isUndisturbed && sinceMs < everyMs - SLACK_MS)
+      violate("reminders", `${name} is told again after ${minutes(sinceMs)}, and not every ${minutes(everyMs)}`);
   }
 
   /** Looked at, still firing, not told again: for how long by now? */
-  function onStill(id: AlertId, { clearing }: Firing): void {
+  function onStill(id: AlertId, { clearing, severity }: Firing): void {
     const entry = told.get(nameOf(id));
     if (entry === undefined || scene.config === undefined) return;
     if (clearing !== null || entry.atMs < scene.clockTouchedMs) {
@@ -313,7 +328,8 @@ export function alerts({ scenario, time, disk, scene, violate }: OracleParts): A
     }
     entry.looks += 1;
     const sinceMs = time.nowMs() - entry.atMs;
-    const isOverdue = sinceMs > 2 * scene.config.repeatEveryMs + 2 * scenario.pollMs;
+    const everyMs = Math.max(scene.config.repeatEveryMs, SLOW_MS[id.rule]?.[severity] ?? 0);
+    const isOverdue = sinceMs > 2 * everyMs + 2 * scenario.pollMs;
     if (isOverdue && entry.looks > 3)
       violate("reminders", `${nameOf(id)} still fires, and nobody was reminded for ${minutes(sinceMs)}`);
   }
@@ -328,6 +344,10 @@ export function alerts({ scenario, time, disk, scene, violate }: OracleParts): A
           return;
         case "commit":
           return onCommit(happening);
+        case "pushed":
+          if (happening.event.kind === "margin-level" && happening.event.status !== "MARGIN_CALL")
+            pushedMs.set(happening.account, time.nowMs());
+          return;
         case "died":
           return forget();
         case "watching":
@@ -351,13 +371,16 @@ const isInParts = ({ account, subject }: AlertId, { accounts }: Config): boolean
   subject.startsWith("isolated ") && Array.isArray(accounts.find(({ name }) => name === account)?.isolated);
 
 /** Who must hear of an alert of this severity: the first route that matches; margind's own trouble goes to everybody. */
-function listeners(
-  { account, subject, rule }: AlertId,
-  { severity }: Firing,
+function listeners({ account, subject, rule }: AlertId, { severity }: Firing, config: Config): readonly string[] {
+  const isOwn = subject === "feed" || subject === "daemon" || subject.startsWith("notifier ");
+  return isOwn ? config.channels.map(({ name }) => name) : listenersOf({ account, rule, severity }, config);
+}
+
+export function listenersOf(
+  { account, rule, severity }: Pick<AlertId, "account" | "rule"> & { readonly severity: Severity },
   { routes, channels }: Config,
 ): readonly string[] {
   const everybody = channels.map(({ name }) => name);
-  if (subject === "feed" || subject === "daemon" || subject.startsWith("notifier ")) return everybody;
   const route = routes.find(
     ({ match }) =>
       (match.severity?.includes(severity) ?? true) &&

@@ -8,7 +8,7 @@ import { covers, judge } from "./judge.ts";
 import { isFiring, type Oracle, type OracleParts, rankOf } from "./scene.ts";
 
 export function ending(
-  { scenario, truth, time, disk, scene, violate }: OracleParts,
+  { scenario, truth, books, time, disk, scene, violate }: OracleParts,
   states: ReadonlyMap<string, AlertState>,
   { duties }: DeliveryOracle,
 ): Oracle {
@@ -42,9 +42,10 @@ export function ending(
   }
 
   function expectTruth(account: string, subject: string): void {
-    const position = truth.at(`${account} ${subject.replace("isolated ", "")}`, time.nowMs());
+    const place = `${account} ${subject.replace("isolated ", "")}`;
+    const position = truth.at(place, time.nowMs());
     if (!position.isPresent) return; // what fired on it stays until somebody sees it again
-    const seen = seenOf(subject, position);
+    const seen = seenOf(subject, position, books.flagsOff(place, time.nowMs()));
     for (const rule of scene.config?.rules ?? []) {
       if (!covers(rule, subject)) continue;
       const state = states.get(`${account}|${subject}|${rule.id}`);

@@ -3,7 +3,7 @@
 import type { AlertState } from "../../../src/core/lifecycle.ts";
 import type { Source } from "../../../src/core/ports.ts";
 import type { Happening, Outcome, Reply } from "../history.ts";
-import { MINUTE, SECOND } from "../time.ts";
+import { HOUR, MINUTE, SECOND } from "../time.ts";
 import type { DeliveryOracle } from "./delivery.ts";
 import { isFiring, minutes, type Oracle, type OracleParts } from "./scene.ts";
 
@@ -33,6 +33,7 @@ export function feed(
   let blindSinceMs = new Map<string, number>();
   let lastPingMonoMs: number | undefined;
   let isBanKept = false;
+  let isSilent = false;
 
   const sourcesOf = (account: string): readonly Source[] => {
     const found = scene.config?.accounts.find(({ name }) => name === account);
@@ -55,7 +56,9 @@ export function feed(
       for (const source of named) sight(account, source).isHopeless = true;
     // A ban concerns every key behind the address.
     if (reply.kind === "silence" && reply.isBan) for (const { sight: every } of each()) every.isHopeless = true;
+    if (reply.kind === "silence") isSilent = true;
     if (reply.kind !== "answer") return;
+    isSilent = false;
     const isList = Array.isArray(scene.config?.accounts.find(({ name }) => name === account)?.isolated);
     const seen = sight(account, reply.source);
     if (reply.source === "cross" || !isList) {
@@ -101,11 +104,24 @@ export function feed(
           `${account}: no valid answer of ${source} for ${minutes(gapMs)}, staleAfter is ${minutes(scenario.staleAfterMs)}, and nobody is told`,
         );
     }
+    expectFed();
     if (
       lastPingMonoMs !== undefined &&
       time.monoMs() - Math.max(lastPingMonoMs, monoAt(time.frozenUntilMs())) > scenario.beatMs + MINUTE
     )
       violate("heartbeat", `no ping for ${minutes(time.monoMs() - lastPingMonoMs)}`);
+  }
+
+  /** Nothing is wrong anywhere: then nothing that is read beside the account makes its own data older than a poll. */
+  function expectFed(): void {
+    const isCalm = scenario.isFaultFree || time.nowMs() > scenario.calmMs + HOUR;
+    // How long a silence is kept is for pacing to judge.
+    if (!isCalm || isSilent || time.nowMs() - scene.watchingSinceMs < HOUR) return;
+    for (const { account, source, sight: seen } of each()) {
+      const gapMs = time.monoMs() - seen.okMonoMs;
+      if (gapMs > scenario.pollMs + 2 * WORK_MS)
+        violate("starved", `${account}: ${source} was last seen ${minutes(gapMs)} ago, and nothing is wrong`);
+    }
   }
 
   /** Monotonic time of a moment since which the machine ran. */

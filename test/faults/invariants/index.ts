@@ -2,8 +2,10 @@
 import type { Happening } from "../history.ts";
 import { MINUTE } from "../time.ts";
 import { alerts } from "./alerts.ts";
+import { beside } from "./beside.ts";
 import { delivery } from "./delivery.ts";
 import { ending } from "./ending.ts";
+import { events } from "./events.ts";
 import { feed } from "./feed.ts";
 import { pacing } from "./pacing.ts";
 import { createScene, type OracleParts } from "./scene.ts";
@@ -31,6 +33,7 @@ export function createInvariants(parts: Omit<OracleParts, "scene">, signatures: 
     states,
     deliveries,
     feed(all, states.states, deliveries),
+    ...(all.scenario.beside === undefined ? [] : [events(all), beside(all, states.states)]),
     ending(all, states.states, deliveries),
   ];
   return {

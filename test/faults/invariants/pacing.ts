@@ -1,5 +1,7 @@
 // The exchange's side: how far apart the requests of a key are, and that nothing is asked while it wants silence.
+import { PATHS } from "../exchange.ts";
 import type { Happening } from "../history.ts";
+import { isBeside } from "../pages.ts";
 import { SECOND } from "../time.ts";
 import { minutes, type Oracle, type OracleParts } from "./scene.ts";
 
@@ -9,6 +11,9 @@ const SLACK_MS = 20;
 const POLL_SLACK_MS = 90 * SECOND;
 /** After a silence whose length nobody stated the program may wait longer and longer, up to this. */
 const OWN_WAIT_MOST_MS = 600 * SECOND;
+
+/** Of the account itself: whatever else is asked for shows nothing of its levels. */
+const isPoll = (path: string): boolean => path === PATHS.cross || path === PATHS.isolated;
 
 interface Silence {
   readonly untilMs: number;
@@ -25,6 +30,8 @@ interface Silence {
 export function pacing({ scenario, time, scene, violate }: OracleParts): Oracle {
   const lastMs = new Map<string, number>();
   let silence: Silence | undefined;
+  let besideUntilMs = Number.NEGATIVE_INFINITY;
+  let besideWatch = 0;
   /** Since then there was a reason not to ask, or nobody who could. */
   let excusedMonoMs = 0;
   const lastPollMonoMs = new Map<string, number>();
@@ -39,8 +46,10 @@ export function pacing({ scenario, time, scene, violate }: OracleParts): Oracle 
       if (gapMs < Math.max(SPACING_LEAST_MS, scenario.minSpacingMs))
         violate("pacing", `two requests of the key of ${key} left ${Math.round(gapMs)} ms apart (${path})`);
       lastMs.set(key, atMs);
-      lastPollMonoMs.set(key, happening.monoMs);
+      if (isPoll(path)) lastPollMonoMs.set(key, happening.monoMs);
     }
+    if (isBeside(path) && atMs < besideUntilMs - SLACK_MS && watch === besideWatch)
+      violate("X3", `a request to ${path} ${minutes(besideUntilMs - atMs)} before the end of a silence for such paths`);
     if (silence === undefined || atMs >= silence.untilMs - SLACK_MS) return;
     const isOther = watch !== silence.watch;
     // Only a ban is kept over a restart or a reload, by the wall clock, as far as the disk took it.
@@ -59,7 +68,12 @@ export function pacing({ scenario, time, scene, violate }: OracleParts): Oracle 
         case "request":
           return onRequest(happening);
         case "reply": {
-          const { reply, watch, atMs } = happening;
+          const { reply, watch, atMs, path } = happening;
+          // A firewall that refuses what can wait silences nothing else.
+          if (reply.kind === "silence" && reply.what === "403" && isBeside(path)) {
+            [besideUntilMs, besideWatch] = [reply.untilMs, watch];
+            return;
+          }
           if (reply.kind !== "silence" || reply.untilMs <= (silence?.untilMs ?? 0)) return;
           const { untilMs, what, isBan } = reply;
           const isGuess = what.includes("text") && scene.clockTouchedMs > 0;

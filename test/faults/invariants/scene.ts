@@ -2,6 +2,7 @@
 // last touched. Made of the history alone.
 import type { AlertState } from "../../../src/core/lifecycle.ts";
 import type { AlertId, OutboxRow, Section, Severity } from "../../../src/core/ports.ts";
+import type { Books } from "../books.ts";
 import type { Disk } from "../disk.ts";
 import type { Happening } from "../history.ts";
 import type { Config, Scenario } from "../scenario.ts";
@@ -11,6 +12,7 @@ import type { Truth } from "../truth.ts";
 export interface OracleParts {
   readonly scenario: Scenario;
   readonly truth: Truth;
+  readonly books: Books;
   readonly time: Time;
   readonly disk: Disk;
   readonly scene: Scene;
