@@ -39,7 +39,9 @@ interface Look {
 /** What people were told of the flags of a subject, and how often lately. */
 interface Known {
   readonly flags: Map<string, boolean>;
+  /** Told flips that surely count towards the most of an hour, and those that perhaps do. */
   readonly times: Map<string, number[]>;
+  readonly perhaps: Map<string, number[]>;
   isStored: boolean;
   process: number;
   /** When it was last learned anew: what the program knew before is not known here. */
@@ -109,7 +111,9 @@ export function beside(
     if (isFiring(after)) {
       waiting.delete(account);
       const sinceMs = time.nowMs() - Math.max(called?.atMs ?? 0, Math.min(time.frozenUntilMs(), time.nowMs()));
-      if (!isFiring(before) && (called?.watch !== scene.watch || sinceMs > OPENS_MS))
+      // A doubted call is held back until an answer has judged it, or none came for staleAfter.
+      const heldMs = endedMs.has(account) ? scenario.staleAfterMs + OPENS_MS : 0;
+      if (!isFiring(before) && (called?.watch !== scene.watch || sinceMs > OPENS_MS + heldMs))
         violate("push", `${name} opened, and no stream called lately`);
       return;
     }
@@ -149,15 +153,28 @@ export function beside(
         continue;
       }
       if (known === undefined) learn(account, seen);
-      else if (isUnsure) for (const [name, value] of Object.entries(seen.flags)) known.flags.set(name, value);
+      else if (isUnsure) {
+        // What is held back because it flaps stays as people know it.
+        const mayFlap = (name: string) =>
+          recent(known.perhaps.get(name) ?? [], time.nowMs(), UNSURE_MS).length >= FLIPS_MOST;
+        for (const [name, value] of Object.entries(seen.flags)) if (!mayFlap(name)) known.flags.set(name, value);
+      }
     }
   }
 
   // ---------------------------------------------------------------- flags
 
   function learn(account: string, { subject, flags: shown }: Seen): void {
-    const [flagsNow, times, nowMs] = [new Map(Object.entries(shown)), new Map(), time.nowMs()];
-    const known = { flags: flagsNow, times, isStored: true, process: scene.process, sinceMs: nowMs, changedMs: nowMs };
+    const [flagsNow, nowMs] = [new Map(Object.entries(shown)), time.nowMs()];
+    const counted = { times: new Map(), perhaps: new Map() };
+    const known = {
+      flags: flagsNow,
+      ...counted,
+      isStored: true,
+      process: scene.process,
+      sinceMs: nowMs,
+      changedMs: nowMs,
+    };
     flags.set(`${account}|${subject}`, known);
   }
 
@@ -177,7 +194,8 @@ export function beside(
     const known = flags.get(`${account}|${seen.subject}`);
     return Object.entries(seen.flags).flatMap(([name, value]) => {
       const was = known?.flags.get(name);
-      const isLeft = recent(known?.times.get(name) ?? [], atMs, doubtMs).length >= FLIPS_MOST;
+      const told = doubtMs > 0 ? known?.perhaps : known?.times;
+      const isLeft = recent(told?.get(name) ?? [], atMs, doubtMs).length >= FLIPS_MOST;
       return was === undefined || was === value || isLeft || isRule(seen.subject, name) ? [] : [name];
     });
   }
@@ -194,6 +212,11 @@ export function beside(
     if (!isNew && !isFlagUnsure() && (names.length === 0 || look.watch !== scene.watch))
       violate("flags", `a flip of ${account} ${subject} is told, and nothing has flipped since the last one`);
     if (isNew) known.sinceMs = time.nowMs(); // as long as it flips, nobody can tell what holds it back
+    // While it is learned nobody can tell which flag it was: it may have been any.
+    for (const name of isNew ? Object.keys(look.seen.flags) : names) {
+      const perhaps = recent(known.perhaps.get(name) ?? [], time.nowMs(), UNSURE_MS);
+      known.perhaps.set(name, [...perhaps, time.nowMs()]);
+    }
     for (const name of names) {
       known.flags.set(name, look.seen.flags[name] ?? false);
       known.times.set(name, [...recent(known.times.get(name) ?? [], time.nowMs(), -UNSURE_MS), time.nowMs()]);
