@@ -12,7 +12,8 @@ import { createMarketWatch } from "./market.ts";
 import { startPush } from "./push.ts";
 import type { Schedule, StartSchedule } from "./schedule.ts";
 import type { Sources } from "./sources.ts";
-import type { Shared, Watch } from "./watch.ts";
+import type { Teller } from "./tell.ts";
+import type { Watch } from "./watch.ts";
 
 /** What one key can read beside its account. */
 export interface Readers {
@@ -23,7 +24,7 @@ export interface Readers {
 
 export interface BesideParts {
   readonly readers: Readers;
-  readonly shared: Shared;
+  readonly shared: Teller;
   readonly sources: Sources;
   readonly store: Pick<Store, "dropEvents">;
   readonly eventRules: readonly EventRule[];

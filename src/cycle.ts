@@ -5,7 +5,7 @@ import { type Advance, advance, advanceOwn, applied, type Rulebook, type States,
 import { announce } from "./core/announce.ts";
 import { blindness, noteFailure, noteInvalid, noteValid, startHealth } from "./core/feed.ts";
 import type { Locale } from "./core/format.ts";
-import { afterLook, endedFact } from "./core/margin-call.ts";
+import { endedFact, judgeCalls } from "./core/margin-call.ts";
 import { type Context, type Observation, observeCross, observeIsolated, symbolOf } from "./core/observe.ts";
 import { pictureOf, withSeverities } from "./core/picture.ts";
 import type { Answer, Clock, Exchange, OutboxRow, ReadResult, Source } from "./core/ports.ts";
@@ -95,13 +95,14 @@ function advanceAll(parts: CycleParts, results: readonly ReadResult[]): void {
   const observations = results.flatMap((result) => take(parts, result));
   const before = ledger.snapshot(account);
   const known = (_account: string, subject: string) => before?.known.find((item) => item.subject === subject);
-  const seen = advance(observations, { states: ledger.states, book, bars: exchange.bars(), nowMs, known });
+  const scene = { states: ledger.states, book, bars: exchange.bars(), nowMs, known };
+  const seen = advance(observations, scene);
   const states = applied(ledger.states, seen.changes);
   const look = { account, sources: parts.sources, before, states, observations, results };
   const snapshot = results.length === 0 ? undefined : pictureOf(look);
   const flips = parts.flags?.look(observations, book, nowMs);
   const blind = watch(parts, snapshot?.known ?? before?.known ?? [], states, nowMs);
-  const called = afterLook(observations, { states: ledger.states, book, bars: exchange.bars(), nowMs, known });
+  const called = judgeCalls(observations, scene);
   const moved = allOf([seen, blind, called, ...(flips === undefined ? [] : [flips.advance])]);
   const announcement = announce(moved.changes, moved.situations, {
     book,

@@ -11,10 +11,11 @@ import type { Clock, Exchange, Notifier, NotifyError, OutboxRow, Subject } from 
 import { compile } from "./core/rules/compile.ts";
 import type { EventRule, Route, RuleConfig } from "./core/rules/types.ts";
 import type { Disk, Store } from "./core/store.ts";
+import { isWatchedSubject, sayOrphans } from "./coverage.ts";
 import { runCycle } from "./cycle.ts";
 import { type Deliveries, mutedBy, startDelivery } from "./deliver.ts";
 import { beat, type Pulse } from "./heartbeat.ts";
-import { keepHouse, tell } from "./housekeeping.ts";
+import { keepHouse, tellOwn } from "./housekeeping.ts";
 import { type WatchedKey, watchKeys } from "./keys.ts";
 import { type Ledger, openLedger } from "./ledger.ts";
 import { leftovers } from "./leftovers.ts";
@@ -23,7 +24,7 @@ import { troubleNotice } from "./life.ts";
 import type { StartSchedule } from "./schedule.ts";
 import { createSooner } from "./sooner.ts";
 import { watchNotifiers } from "./startup.ts";
-import { isWatchedSubject, sayOrphans, type Watch, type WatchedAccount, watchOf } from "./watch.ts";
+import { type Watch, type WatchedAccount, watchOf } from "./watch.ts";
 
 /** What the config says, as far as the watch is concerned. */
 export interface Settings {
@@ -107,7 +108,7 @@ export function startRunning(settings: Settings, ports: Ports): Running {
   deliveries.add(left.rows, ports.isAfterCrash ?? false);
 
   const muted = () => mutedBy(deliveries);
-  const tellOf = (moved: Advance) => tell([moved], { deliveries, ledger, book, locale, clock });
+  const tellOf = (moved: Advance) => tellOwn([moved], { deliveries, ledger, book, locale, clock });
   const shared = { ledger, book, clock, locale, deliver: deliveries.add, muted };
   const watches = accounts.map((account) => {
     const indebted = (ledger.snapshot(account.name)?.known ?? []).map(({ subject }) => subject);

@@ -17,9 +17,9 @@ import type { Situation } from "./core/situation.ts";
 import type { Fact, Store } from "./core/store.ts";
 import { notices, reached, type Trip, type Tripwires, tripped } from "./core/tripwire.ts";
 import type { Log } from "./lib/log.ts";
-import type { Shared } from "./watch.ts";
+import type { Teller } from "./tell.ts";
 
-export interface BatchParts extends Shared {
+export interface BatchParts extends Teller {
   readonly account: string;
   readonly reader: Pick<HistoryReader, "nowMs">;
   readonly dropEvents: Store["dropEvents"];

@@ -1,15 +1,16 @@
 // Once a second: is anybody blind, is a channel or the disk in trouble, did nobody watch for a while, did another process add a row, is
 // there something old to drop? The watch goes before the disk: what cannot be read or pruned now is tried again later.
 import { type Advance, advanceOwn, type Rulebook } from "./core/advance.ts";
-import { announce } from "./core/announce.ts";
 import type { Locale } from "./core/format.ts";
 import { type Clock, OWN_ACCOUNT, StoreError } from "./core/ports.ts";
+import { allOf } from "./core/slow.ts";
 import type { Disk, Store } from "./core/store.ts";
 import { type CycleParts, pass } from "./cycle.ts";
 import { type Deliveries, mutedBy } from "./deliver.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Log } from "./lib/log.ts";
 import { gapNotice, noteAlive } from "./life.ts";
+import { tell } from "./tell.ts";
 
 export interface HousekeepingParts {
   readonly accounts: readonly CycleParts[];
@@ -70,13 +71,10 @@ type Telling = Pick<HousekeepingParts, "ledger" | "book" | "locale" | "clock"> &
   readonly deliveries: Pick<Deliveries, "add" | "troubles" | "isClear">;
 };
 
-/** Commits what came of something of our own, and hands it to the channels. */
-export function tell(moved: readonly Advance[], { deliveries, ledger, book, locale, clock }: Telling): void {
-  const nowMs = clock.wallMs();
-  const changes = moved.flatMap((each) => each.changes);
-  const situations = moved.flatMap((each) => each.situations);
-  const audience = { book, states: ledger.states, nowMs, locale, muted: mutedBy(deliveries) };
-  deliveries.add(ledger.commit(announce(changes, situations, audience), undefined, nowMs));
+/** What came of something of our own. */
+export function tellOwn(moved: readonly Advance[], parts: Telling): void {
+  const { deliveries } = parts;
+  tell(allOf(moved), { ...parts, deliver: deliveries.add, muted: () => mutedBy(deliveries) });
 }
 
 /** A channel in trouble is announced on the others, and so is its recovery. */
@@ -92,7 +90,7 @@ export function watchChannels(parts: Telling): void {
     const facts = { about: "undelivered", trouble } as const;
     return advanceOwn(id, trouble === undefined ? null : "critical", facts, { states: ledger.states, book, nowMs });
   });
-  tell(moved, parts);
+  tellOwn(moved, parts);
 }
 
 /** A disk that takes nothing is told from memory, and so is that it works again. */
@@ -112,7 +110,7 @@ function diskWatcher(parts: HousekeepingParts): () => void {
     const scene = { states: ledger.states, book, nowMs: clock.wallMs() };
     // The reserve being used is the milder rung: that nothing is stored any more is then told at once.
     const severity = reason === undefined ? null : isShort ? "warning" : "critical";
-    tell([advanceOwn(id, severity, facts, scene)], parts);
+    tellOwn([advanceOwn(id, severity, facts, scene)], parts);
   };
 }
 
@@ -130,7 +128,7 @@ function timeWatcher(parts: HousekeepingParts): () => void {
     if (lateMs > STALL_MS) log.warn({ lateMs: Math.round(lateMs) }, "the event loop stood still");
     if (wallMs - lastWallMs - tickMs > book.maxGapMs) {
       for (const account of parts.accounts) forgive(account, Math.max(0, lateMs), monoMs);
-      tell([gapNotice(lastWallMs, wallMs, "asleep", book)], parts);
+      tellOwn([gapNotice(lastWallMs, wallMs, "asleep", book)], parts);
     }
     [lastMonoMs, lastWallMs] = [monoMs, wallMs];
   };

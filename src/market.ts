@@ -1,7 +1,5 @@
 // Delistings and restrictions against the book of one account: the announcements are read seldom, the account is looked at again with
 // what the polls bring. The one thing to know: a read that fails leaves the last good announcement standing.
-import type { Advance } from "./core/advance.ts";
-import { announce } from "./core/announce.ts";
 import {
   type DelistingLook,
   type DueDates,
@@ -17,9 +15,9 @@ import { judgeRestrictions } from "./core/restriction.ts";
 import { allOf } from "./core/slow.ts";
 import type { Log } from "./lib/log.ts";
 import type { Sources } from "./sources.ts";
-import type { Shared } from "./watch.ts";
+import { type Teller, tell } from "./tell.ts";
 
-export interface MarketParts extends Shared {
+export interface MarketParts extends Teller {
   readonly account: string;
   readonly reader: MarketReader;
   /** The last valid answers of the account. */
@@ -71,7 +69,7 @@ export function createMarketWatch(parts: MarketParts): MarketWatch {
     const restricted = judgeRestrictions(restrictions, parts.latest().cross, scene);
     before = due;
     const value = encodeDue(due);
-    commit(parts, allOf([advance, restricted]), value === encodeDue(known) ? [] : [{ name: factName, value }]);
+    tell(allOf([advance, restricted]), parts, value === encodeDue(known) ? [] : [{ name: factName, value }]);
   };
 
   /** Where they cannot be read, the last good ones stand. */
@@ -105,12 +103,4 @@ export function createMarketWatch(parts: MarketParts): MarketWatch {
       if (!isSoon) judge();
     },
   };
-}
-
-function commit(parts: MarketParts, moved: Advance, facts: readonly { name: string; value: string }[]): void {
-  const { ledger, book, clock, locale } = parts;
-  const nowMs = clock.wallMs();
-  const audience = { book, states: ledger.states, nowMs, locale, muted: parts.muted() };
-  const announcement = announce(moved.changes, moved.situations, audience);
-  parts.deliver(ledger.commit(announcement, undefined, nowMs, { facts }));
 }

@@ -2,17 +2,15 @@
 // that the exchange gives up is told once. The one thing to know: an event only leaves a note here and the work is done behind it, so a
 // flood costs no more than one commit a second.
 import { type Advance, notice, type Scene } from "./core/advance.ts";
-import { announce } from "./core/announce.ts";
 import { isMarginCall, pushed } from "./core/margin-call.ts";
 import { type Bars, StoreError } from "./core/ports.ts";
 import type { PushEvent, PushReader, PushStream } from "./core/push.ts";
 import type { PushedCall } from "./core/situation.ts";
-import type { Fact } from "./core/store.ts";
 import { createDoubt, type Doubt } from "./doubt.ts";
 import type { Log } from "./lib/log.ts";
-import type { Shared } from "./watch.ts";
+import { type Teller, tell } from "./tell.ts";
 
-export interface PushParts extends Shared {
+export interface PushParts extends Teller {
   readonly account: string;
   readonly push: PushReader;
   readonly streams: readonly PushStream[];
@@ -91,7 +89,7 @@ function workOff(notes: Notes, { doubt, news, isLast }: Work, parts: PushParts):
     if (call !== undefined || doubt.isHolding()) {
       const scene = sceneOf(parts);
       const judged = doubt.weigh(call, scene, isLast);
-      commit(judged.call === undefined ? NO_MOVE : pushed(parts.account, judged.call, scene), judged.facts, parts);
+      tell(judged.call === undefined ? NO_MOVE : pushed(parts.account, judged.call, scene), parts, judged.facts);
     }
     for (const event of events) news(event);
   } catch (error) {
@@ -139,7 +137,7 @@ function createNews(parts: PushParts): (event: News) => void {
     const facts = { about: "stream", stream, reason, isOffered: kind !== "retired" } as const;
     const told = notice(id, kind === "connected" ? "info" : "warning", facts, { book, nowMs });
     const value = { connected: "", retired: RETIRED, unavailable: `${UNAVAILABLE} ${nowMs}` }[kind];
-    commit(told, [{ name, value }], parts);
+    tell(told, parts, [{ name, value }]);
     if (kind === "unavailable") toldUnavailable.add(stream);
     else toldUnavailable.delete(stream);
   };
@@ -154,11 +152,4 @@ function factOf(name: string, { ledger, log, account }: PushParts): string | und
     log.warn({ account, error }, "it is not known what was told of a stream before");
     return undefined;
   }
-}
-
-function commit({ changes, situations }: Advance, facts: readonly Fact[], parts: PushParts): void {
-  const { ledger, book, clock, locale, muted, deliver } = parts;
-  const nowMs = clock.wallMs();
-  const told = announce(changes, situations, { book, states: ledger.states, nowMs, locale, muted: muted() });
-  deliver(ledger.commit(told, undefined, nowMs, { facts }));
 }

@@ -1,8 +1,6 @@
 // What one account reads of the exchange, source by source: tells when one is taken away, changes its fields or is not readable for long.
 // The one thing to know: only a good answer ends a trouble, and one of an account only when every field that rules use is in it.
-import type { Advance } from "./core/advance.ts";
 import { notice, stateKey } from "./core/advance.ts";
-import { announce } from "./core/announce.ts";
 import type { Context } from "./core/observe.ts";
 import {
   type AlertId,
@@ -17,7 +15,7 @@ import { advanceSlowly } from "./core/slow.ts";
 import {
   ACCOUNT_SOURCES,
   afterFailure,
-  afterLook,
+  afterFields,
   afterSuccess,
   fieldsIn,
   isAccountSource,
@@ -28,8 +26,7 @@ import {
   severityOf,
   troubleOf,
 } from "./core/source-trouble.ts";
-import type { Fact } from "./core/store.ts";
-import type { Shared } from "./watch.ts";
+import { type Teller, tell } from "./tell.ts";
 
 export interface Sources {
   /**
@@ -45,19 +42,12 @@ const HOUR_MS = 3_600_000;
 const REMIND_MS: Readonly<Record<Severity, number>> = { critical: HOUR_MS, warning: 24 * HOUR_MS, info: 24 * HOUR_MS };
 const RULE = "exchange-changed";
 
-export function createSources(shared: Shared, account: string): Sources {
-  const { ledger, book, clock, locale } = shared;
+export function createSources(teller: Teller, account: string): Sources {
+  const { ledger, book, clock } = teller;
   const states = new Map<string, SourceState>();
   const stateOf = (source: string) => states.get(source) ?? NEW_SOURCE;
   const idOf = (source: string): AlertId => ({ account, subject: `source ${source}`, rule: RULE });
   const isFiring = (source: string) => ledger.states.get(stateKey(account, idOf(source).subject))?.has(RULE) ?? false;
-
-  const commit = (moved: Advance, facts: readonly Fact[] = []): void => {
-    const nowMs = clock.wallMs();
-    const audience = { book, states: ledger.states, nowMs, locale, muted: shared.muted() };
-    const announcement = announce(moved.changes, moved.situations, audience);
-    shared.deliver(ledger.commit(announcement, undefined, nowMs, { facts }));
-  };
 
   /** `isOver`: this is evidence that nothing is wrong; else silence leaves an alert standing. */
   const judge = (source: string, isOver: boolean): void => {
@@ -66,7 +56,7 @@ export function createSources(shared: Shared, account: string): Sources {
     const severity = trouble === undefined ? null : severityOf(source, trouble);
     const scene = { states: ledger.states, book, nowMs: clock.wallMs() };
     const facts = { about: "source", trouble } as const;
-    commit(advanceSlowly(idOf(source), severity, facts, scene, REMIND_MS[severity ?? "info"]));
+    tell(advanceSlowly(idOf(source), severity, facts, scene, REMIND_MS[severity ?? "info"]), teller);
   };
 
   /** Told once in the life of the state. */
@@ -76,7 +66,7 @@ export function createSources(shared: Shared, account: string): Sources {
       if (isKnown(name)) continue;
       const trouble: SourceTrouble = { kind: "renamed", field: fields.join(", "), oldName };
       const moved = notice(idOf(source), "info", { about: "source", trouble }, { book, nowMs: clock.wallMs() });
-      commit(moved, [{ name, value: fields.join(",") }]);
+      tell(moved, teller, [{ name, value: fields.join(",") }]);
     }
   };
 
@@ -101,7 +91,7 @@ export function createSources(shared: Shared, account: string): Sources {
       const look = fieldsIn(answer, used);
       const wasGone = stateOf(source).gone !== undefined;
       const before = afterSuccess(stateOf(source));
-      const after = look === undefined ? before : afterLook(before, look);
+      const after = look === undefined ? before : afterFields(before, look);
       states.set(source, after);
       judge(source, isWhole(after, look, wasGone));
       tellRenames(source, answer);

@@ -1,20 +1,15 @@
-// One account's watch: what a poll of it needs, and whether its key is refused for good. Also what happens at a start with another
-// config than before: what nobody watches any more ends, and says so.
-import { endOrphans, type Rulebook } from "./core/advance.ts";
-import { announce } from "./core/announce.ts";
+// One account's watch: what a poll of it needs, and whether its key is refused for good.
 import type { Holdings } from "./core/delisting.ts";
 import { startHealth } from "./core/feed.ts";
-import type { Locale } from "./core/format.ts";
-import { type Context, isAsked } from "./core/observe.ts";
-import type { AlertId, Exchange, OutboxRow, ReadResult, Source, Subject } from "./core/ports.ts";
-import { OWN_RULES, type OwnRule } from "./core/rules/types.ts";
+import type { Context } from "./core/observe.ts";
+import type { Exchange, ReadResult, Source } from "./core/ports.ts";
 import { type CycleParts, startTurns } from "./cycle.ts";
 import { rememberFlags } from "./flags.ts";
 import { startLatest } from "./latest.ts";
-import type { Ledger } from "./ledger.ts";
 import type { Log } from "./lib/log.ts";
 import { createSources, type Sources } from "./sources.ts";
 import { isKeyRefusal } from "./startup.ts";
+import type { Teller } from "./tell.ts";
 
 /** What the config says of an account, as far as the watch is concerned. */
 export interface WatchedAccount {
@@ -34,8 +29,6 @@ interface Slowly {
   readonly poll: string;
   readonly isolated: "all" | "none" | readonly string[];
 }
-
-export type Shared = Pick<CycleParts, "ledger" | "book" | "clock" | "locale" | "deliver" | "muted">;
 
 export interface Watch {
   readonly account: WatchedAccount;
@@ -58,7 +51,7 @@ export interface Watch {
 /** Once can be a hiccup of the exchange. */
 const REFUSALS_MIN = 2;
 
-export function watchOf(account: WatchedAccount, exchange: Exchange, shared: Shared, log: Log): Watch {
+export function watchOf(account: WatchedAccount, exchange: Exchange, shared: Teller, log: Log): Watch {
   const sources: readonly Source[] = [
     ...(account.cross ? ["cross" as const] : []),
     ...(account.isolated === "none" ? [] : ["isolated" as const]),
@@ -124,72 +117,4 @@ function failureIn(results: readonly ReadResult[]): string | undefined {
     if (!result.ok) return `${result.failure.code}: ${result.failure.detail}`;
   }
   return undefined;
-}
-
-/** Alerts whose rule, account or subject is no longer watched end as such, and people are told. */
-export function sayOrphans(
-  accounts: readonly WatchedAccount[],
-  ledger: Ledger,
-  book: Rulebook,
-  nowMs: number,
-  locale: Locale,
-): readonly OutboxRow[] {
-  const rules = new Map(book.rules.map((rule) => [rule.id, rule]));
-  const isWatched = ({ account, subject, rule }: AlertId): boolean =>
-    subject === "daemon" ||
-    book.notifiers.some((name) => subject === `notifier ${name}`) ||
-    (isWatchedSubject(accounts, account, subject) &&
-      (isOwnRule(rule)
-        ? isRead(accounts, account, subject, rule)
-        : (rules.get(rule)?.coversSubject(subject) ?? false)));
-  const { changes, situations } = endOrphans(ledger.alerts(), isWatched, nowMs);
-  return ledger.commit(announce(changes, situations, { book, states: ledger.states, nowMs, locale }), undefined, nowMs);
-}
-
-type Part = "cross" | "isolated" | "flows" | "transfers" | "delistings";
-
-/** What the config must have read for one of our own alerts to go on. Those that are not here are looked after by every poll. */
-const PART_OF: Readonly<Partial<Record<OwnRule, Part>>> = {
-  "liquidation-loan": "flows",
-  "delist-schedule": "delistings",
-  "restricted-asset": "delistings",
-};
-const PART_OF_SOURCE: Readonly<Record<string, Part>> = {
-  "capital flow": "flows",
-  "forced liquidations": "flows",
-  "liquidation loans": "flows",
-  "transfer history": "transfers",
-  "delist schedule": "delistings",
-  "restricted assets": "delistings",
-  "cross account": "cross",
-  "isolated pairs": "isolated",
-};
-
-const isOwnRule = (rule: string): rule is OwnRule => OWN_RULES.some((own) => own === rule);
-
-/** Would anybody ever notice the end of this alert? */
-function isRead(accounts: readonly WatchedAccount[], account: string, subject: Subject, rule: OwnRule): boolean {
-  const watched = accounts.find(({ name }) => name === account);
-  const part = PART_OF[rule] ?? (subject.startsWith("source ") ? PART_OF_SOURCE[subject.slice(7)] : undefined);
-  if (watched === undefined || part === undefined) return true;
-  if (part === "cross") return watched.cross;
-  const isOfCross =
-    subject.startsWith("asset ") || rule === "liquidation-loan" || subject === "source liquidation loans";
-  if (isOfCross && !watched.cross) return false;
-  return part === "isolated" ? watched.isolated !== "none" : watched[part] !== undefined;
-}
-
-/** Does the config cover this subject of this account? `isolated`: any pair; `feed` and the like: the account itself. */
-export function isWatchedSubject(
-  accounts: readonly WatchedAccount[],
-  account: string,
-  about: Subject | "isolated",
-): boolean {
-  const watched = accounts.find(({ name }) => name === account);
-  if (watched === undefined) return false;
-  const { cross, isolated } = watched;
-  if (about === "cross") return cross;
-  if (about === "isolated") return isolated !== "none";
-  if (!about.startsWith("isolated ")) return true;
-  return isolated !== "none" && isAsked(about, isolated);
 }

@@ -3,7 +3,7 @@ import { BARS_3X, cross, debtFree, observe } from "../../test/support/answers.ts
 import { bookOf, openDesk } from "../../test/support/desk.ts";
 import type { Scene, States } from "./advance.ts";
 import type { AlertState } from "./lifecycle.ts";
-import { afterLook, endedFact, endedIn, isDoubted, isMarginCall, pushed } from "./margin-call.ts";
+import { endedFact, endedIn, isDoubted, isMarginCall, judgeCalls, pushed } from "./margin-call.ts";
 import type { Answer, CrossAnswer } from "./ports.ts";
 import type { Route } from "./rules/types.ts";
 import type { PushedCall, Situation } from "./situation.ts";
@@ -28,7 +28,7 @@ function watching(knownLevel?: number, book = bookOf()) {
   const lookAt = (atS: number, answer: Answer | number) => {
     const atMs = START_MS + atS * SECOND;
     const seen = observe(typeof answer === "number" ? cross(answer) : answer, { atMs, indebted: new Set(["cross"]) });
-    const moved = afterLook(seen, sceneAt(atMs));
+    const moved = judgeCalls(seen, sceneAt(atMs));
     return { ...desk.take(moved, atMs), ended: moved.ended };
   };
   const kinds = (situations: readonly Situation[]) => situations.map(({ transition }) => transition.kind);
@@ -309,7 +309,7 @@ describe("only the account's own answer ends it", () => {
     const seen = observe(cross(undefined), { atMs: START_MS + 60 * SECOND, used: { cross: none, isolated: none } });
     expect(seen[0]?.class).toBe("OK");
     expect(
-      afterLook(seen, { states: desk.states(), book, bars: BARS_3X, nowMs: 0, known: () => undefined }).changes,
+      judgeCalls(seen, { states: desk.states(), book, bars: BARS_3X, nowMs: 0, known: () => undefined }).changes,
     ).toEqual([]);
   });
 

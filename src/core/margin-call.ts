@@ -67,7 +67,7 @@ export function isDoubted(account: string, call: PushedCall, scene: Scene, ended
 }
 
 /** What a cycle saw of the cross account, and whose calls it `ended`: only a level that was read can end the alert, after it held for 30 s of observed time. */
-export function afterLook(
+export function judgeCalls(
   observations: readonly Observation[],
   scene: Scene,
 ): Advance & { readonly ended: readonly string[] } {

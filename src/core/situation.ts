@@ -51,7 +51,7 @@ export type Facts =
   | { readonly about: "flags"; readonly flips: readonly Flip[]; readonly cross: CrossAnswer | undefined }
   | { readonly about: "delisting"; readonly threat: DelistingThreat }
   | { readonly about: "restriction"; readonly restriction: Restriction }
-  /** `answer` is what the account itself says; undefined before the first answer after the push. */
+  /** `level` is what the account itself says; undefined before the first answer. */
   | { readonly about: "margin-call"; readonly pushed: PushedCall | undefined; readonly level: number | undefined }
   | { readonly about: "source"; readonly trouble: SourceTrouble | undefined }
   /** `reason` undefined: it works again. `isOffered`: it is not retired, and cannot be connected all the same. */

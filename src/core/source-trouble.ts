@@ -72,7 +72,7 @@ export interface FieldLook {
   readonly malformed: readonly string[];
 }
 
-export function afterLook(state: SourceState, look: FieldLook): SourceState {
+export function afterFields(state: SourceState, look: FieldLook): SourceState {
   const absent = new Map(state.absent);
   for (const field of look.present) absent.delete(field);
   for (const { field, isNeeded } of look.absent) {

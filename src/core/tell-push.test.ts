@@ -4,7 +4,7 @@ import { BARS_3X, cross, debtFree, observe } from "../../test/support/answers.ts
 import { bookOf, messageText, openDesk } from "../../test/support/desk.ts";
 import { notice, type Scene } from "./advance.ts";
 import type { Language } from "./format.ts";
-import { afterLook, pushed } from "./margin-call.ts";
+import { judgeCalls, pushed } from "./margin-call.ts";
 import type { Answer } from "./ports.ts";
 import type { PushedCall } from "./situation.ts";
 
@@ -38,7 +38,7 @@ function story(
   take(pushed("main", { status: "MARGIN_CALL", level: 1.1, atMs: NOW_MS, ...call }, scene(NOW_MS)), NOW_MS);
   for (const [afterS, answer] of looks) {
     const atMs = NOW_MS + afterS * SECOND;
-    take(afterLook(observe(answer, { atMs }), scene(atMs)), atMs);
+    take(judgeCalls(observe(answer, { atMs }), scene(atMs)), atMs);
   }
   return told;
 }
@@ -53,21 +53,21 @@ describe("a margin call", () => {
       1.24,
       `CRITICAL · main · Binance calls for margin (pushed): margin level 1.10
 Binance's own stream said MARGIN_CALL at 03:12:05 UTC; the account was last read at 1.24.
-Look at the account now: add collateral or repay. This ends only when the account's own answer is well.`,
+Look at the account now: add collateral or repay. It ends only when the account itself is read well above its margin-call bar.`,
     ],
     [
       { status: "PRE_LIQUIDATION", level: undefined },
       undefined,
       `CRITICAL · main · Binance is about to liquidate (pushed)
 Binance's own stream said PRE_LIQUIDATION at 03:12:05 UTC.
-Look at the account now: add collateral or repay. This ends only when the account's own answer is well.`,
+Look at the account now: add collateral or repay. It ends only when the account itself is read well above its margin-call bar.`,
     ],
     [
       { status: "FORCE_LIQUIDATION", level: undefined },
       1.08,
       `CRITICAL · main · Binance is liquidating (pushed): margin level 1.08
 Binance's own stream said FORCE_LIQUIDATION at 03:12:05 UTC; the account was last read at 1.08.
-Look at the account now: add collateral or repay. This ends only when the account's own answer is well.`,
+Look at the account now: add collateral or repay. It ends only when the account itself is read well above its margin-call bar.`,
     ],
   ])("is told: %j beside %j", (call, level, text) => {
     expect(story(call, "en", [], level)).toEqual([text]);
@@ -78,7 +78,7 @@ Look at the account now: add collateral or repay. This ends only when the accoun
     expect(story({}, "en", looks).slice(1)).toEqual([
       `STILL CRITICAL · main · Binance calls for margin (pushed): margin level 1.12
 Binance's own stream called at 03:12:05 UTC; the account's own answer now says 1.12.
-Look at the account now: add collateral or repay. This ends only when the account's own answer is well.`,
+Look at the account now: add collateral or repay. It ends only when the account itself is read well above its margin-call bar.`,
       `RESOLVED · main · margin call is over: margin level 1.52
 The account's own answer says 1.52 again.
 Open for 5 min 50 s, at worst critical. 2 messages before this.`,
@@ -140,7 +140,7 @@ describe("a worse word", () => {
     const atMs = NOW_MS + 60 * SECOND;
     take(pushed("main", { status: "FORCE_LIQUIDATION", level: 1.1, atMs }, scene(atMs)), atMs);
     const laterMs = atMs + 300 * SECOND;
-    take(afterLook(observe(cross(1.09), { atMs: laterMs }), scene(laterMs)), laterMs);
+    take(judgeCalls(observe(cross(1.09), { atMs: laterMs }), scene(laterMs)), laterMs);
     return told;
   };
 
@@ -148,10 +148,10 @@ describe("a worse word", () => {
     expect(worse("en").slice(1)).toEqual([
       `STILL CRITICAL · main · Binance is liquidating (pushed): margin level 1.10
 Binance's own stream said FORCE_LIQUIDATION at 03:13:05 UTC.
-Look at the account now: add collateral or repay. This ends only when the account's own answer is well.`,
+Look at the account now: add collateral or repay. It ends only when the account itself is read well above its margin-call bar.`,
       `STILL CRITICAL · main · Binance is liquidating (pushed): margin level 1.09
 Binance's own stream called at 03:12:05 UTC, at worst FORCE_LIQUIDATION; the account's own answer now says 1.09.
-Look at the account now: add collateral or repay. This ends only when the account's own answer is well.`,
+Look at the account now: add collateral or repay. It ends only when the account itself is read well above its margin-call bar.`,
     ]);
   });
 

@@ -4,7 +4,7 @@ import type { Locale } from "../../src/core/format.ts";
 import type { RuleConfig } from "../../src/core/rules/types.ts";
 import { type Ledger, openLedger } from "../../src/ledger.ts";
 import { silentLog } from "../../src/lib/log.ts";
-import type { Shared } from "../../src/watch.ts";
+import type { Teller } from "../../src/tell.ts";
 import { createTestClock, type TestClock } from "./clock.ts";
 import { bookOf, messageText, UTC } from "./desk.ts";
 import { createMemoryStore, type MemoryStore } from "./memory-store.ts";
@@ -16,7 +16,7 @@ export interface SharedOptions {
   readonly rules?: readonly RuleConfig[];
 }
 
-export interface TestShared extends Shared {
+export interface TestShared extends Teller {
   readonly clock: TestClock;
   readonly ledger: Ledger;
   readonly store: MemoryStore;

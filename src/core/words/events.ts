@@ -9,8 +9,8 @@ const en = {
   "delist-schedule": "delisting",
   "restricted-asset": "restricted",
   "stream-margin-call": "margin call pushed by Binance",
-  "stream-retired": "stream given up by Binance",
-  "exchange-changed": "Binance changed it",
+  "stream-retired": "connection of the stream",
+  "exchange-changed": "changed or not readable",
 } as const;
 
 export type EventRuleId = keyof typeof en;
@@ -26,8 +26,8 @@ const zh: EventWords = {
   "delist-schedule": "即将下架",
   "restricted-asset": "受限资产",
   "stream-margin-call": "币安推送的追加保证金通知",
-  "stream-retired": "币安已停用该推送",
-  "exchange-changed": "币安更改了接口",
+  "stream-retired": "推送连接",
+  "exchange-changed": "接口变更或无法读取",
 };
 
 export const EVENT_WORDS: Readonly<Record<"en" | "zh", EventWords>> = { en, zh };

@@ -28,7 +28,7 @@ const en = {
     return `Binance's own stream called at ${time}${said}${now}.`;
   },
   callDo: "Look at the account now: add collateral or repay.",
-  callEnds: "This ends only when the account's own answer is well.",
+  callEnds: "It ends only when the account itself is read well above its margin-call bar.",
   answerAgain: (level: string) => `The account's own answer says ${level} again.`,
   retired: (stream: PushStream, reason: string) => `Binance does not offer the ${STREAM[stream]} any more (${reason})`,
   /** It is offered, and there was no connection for an hour. */
@@ -50,7 +50,7 @@ const ZH_CALL: Readonly<Record<string, string>> = {
   FORCE_LIQUIDATION: "币安正在强平",
 };
 
-const ZH_STREAM: Readonly<Record<PushStream, string>> = { risk: "风险数据流", user: "账户数据流" };
+const ZH_STREAM: Readonly<Record<PushStream, string>> = { risk: "风险数据推送", user: "账户数据推送" };
 
 const zh: PushWords = {
   call: (status) => ZH_CALL[status ?? ""] ?? "币安要求追加保证金",
@@ -66,7 +66,7 @@ const zh: PushWords = {
     return `币安数据流于 ${time} 发出通知${said}${now}。`;
   },
   callDo: "请立即查看账户：追加质押资产或还款。",
-  callEnds: "只有账户自身的读数恢复正常，本警报才会解除。",
+  callEnds: "只有账户自身的读数恢复正常，本告警才会解除。",
   answerAgain: (level) => `账户自身的读数已回到 ${level}。`,
   retired: (stream, reason) => `币安不再提供${ZH_STREAM[stream]}（${reason}）`,
   unavailable: (stream, reason) => `${ZH_STREAM[stream]}已一小时无法连接（${reason}）`,
