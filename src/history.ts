@@ -77,9 +77,15 @@ async function runFamily(parts: HistoryParts, family: Family, memory: Memory, si
   try {
     const run = begin(parts, family, memory, signal);
     const { first, later } = plan(run);
-    const asked = await askAll(inOrder(first, later), memory.turns, ({ name }, failure) => {
+    const said = new Set<string>();
+    const asked = await askAll(inOrder(first, later), memory.turns, ({ name, source }, failure) => {
       if (signal.aborted) return false; // nothing is lost: the cursors stay where they are
-      if (failure !== undefined) log.warn({ account }, `${name} could not be read: ${failure.code}: ${failure.detail}`);
+      if (failure !== undefined) {
+        const text = `${source}: not readable now: ${failure.code}: ${failure.detail}`;
+        if (said.has(text)) log.debug({ account, stream: name }, text);
+        else log.warn({ account, stream: name }, text);
+        said.add(text);
+      }
       if (isDue(run.batch, clock.monoMs())) commit(run);
       return true;
     });

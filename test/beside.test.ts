@@ -208,4 +208,14 @@ describe("the streams of the simulated exchange", () => {
     await untilTrue(() => simulator.connections().length === 1); // the other one
     expect(world.texts()).toHaveLength(1);
   });
+
+  test("are tried by the doctor, which says of one that is gone why, and ends well all the same", async () => {
+    await simulate();
+    const good = await world.run("doctor");
+    expect(good.out).toMatch(/✔ stream main +the risk stream and the user stream connect/);
+    simulator.retire("/sapi/v1/margin/listen-key");
+    const gone = await world.run("doctor");
+    expect(gone.out).toMatch(/! stream main +the risk stream .*did not connect: .+\n +→ polling goes on without/);
+    expect([good.code, gone.code]).toEqual([0, 0]);
+  });
 });

@@ -225,7 +225,8 @@ test("beside a running daemon it says so, keeps away from its polls, and disturb
   });
   await using margind = world.daemon();
   const asked = (path: string) => exchange.seen.filter((request) => request.path === path).length;
-  await untilTrue(() => asked(COEFF) > 0 && asked(TIME) > 0 && margind.err().includes("the notifier works"));
+  const isSettled = () => [COEFF, TIME, RESTRICTIONS].every((path) => asked(path) > 0); // what a start asks beside its first poll
+  await untilTrue(() => isSettled() && margind.err().includes("the notifier works"));
   const database = `${world.now.home.folder}/state/margind.db`;
   const { ino } = statSync(database);
   const { code, out } = await world.run("doctor");

@@ -53,8 +53,8 @@ rules:
   rmSync(folder, { recursive: true });
   for (const line of [
     "  capital flow: not read",
-    '  transfers at "40 */5 * * * *": cross and no pair; places that need no alert: SPOT',
-    '  delistings at "50 7 * * * *"',
+    '  transfers at "40 */5 * * * *", next 12:00:40: cross; places that need no alert: SPOT',
+    '  delistings at "50 7 * * * *", next 12:07:50',
     "  streams: yes, of the cross account",
     "3 rules:",
     "  big: every transfer out, of USDT or USDC, more than 1000, but not with FUNDING: warning, told once",

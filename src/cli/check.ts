@@ -40,6 +40,7 @@ export function describe(config: Config, nowMs: number): string[] {
 
 /** A `rules:` block replaces the built-in set: what it leaves out nobody watches. */
 function unwatched({ accounts, rules }: Config): string[] {
+  if (rules.length === 0) return []; // the loader has warned of that
   const isRead = {
     cross: accounts.some(({ cross }) => cross),
     isolated: accounts.some(({ isolated }) => isolated !== "none"),
@@ -58,24 +59,30 @@ function accountLines(account: AccountConfig, { timezone }: Config, nowMs: numbe
   return [
     `account ${name}: cross ${cross ? "yes" : "no"}, isolated ${pairs}`,
     `  polls at "${poll}", next ${times.join(", ")} ${zoneName(nowMs, timezone)}`,
-    ...besideLines(account),
+    ...besideLines(account, (expression) => {
+      const [atMs = nowMs] = nextPolls(expression, nowMs, 1);
+      return `"${expression}", next ${clockSeconds(atMs, { timezone, language: "en" })}`;
+    }),
   ];
 }
 
 /** What is read beside the polls. */
-function besideLines({ cross, flows, transfers, delistings, stream }: AccountConfig): string[] {
-  const pairs = ({ isolated }: HistoryConfig) =>
-    typeof isolated === "string"
-      ? `${isolated} pairs that owe`.replace("none pairs that owe", "no pair")
-      : isolated.join(", ");
-  const whose = (config: HistoryConfig) => [...(cross ? ["cross"] : []), pairs(config)].join(" and ");
+function besideLines(
+  { cross, flows, transfers, delistings, stream }: AccountConfig,
+  when: (expression: string) => string,
+): string[] {
+  const pairs = ({ isolated }: HistoryConfig) => {
+    if (isolated === "none") return [];
+    return [isolated === "all" ? "all pairs that owe" : isolated.join(", ")];
+  };
+  const whose = (config: HistoryConfig) => [...(cross ? ["cross"] : []), ...pairs(config)].join(" and ") || "nothing";
   const allowed = transfers === undefined || transfers.allow.length === 0 ? "none" : transfers.allow.join(", ");
   return [
-    flows === undefined ? "  capital flow: not read" : `  capital flow at "${flows.poll}": ${whose(flows)}`,
+    flows === undefined ? "  capital flow: not read" : `  capital flow at ${when(flows.poll)}: ${whose(flows)}`,
     transfers === undefined
       ? "  transfers: not read"
-      : `  transfers at "${transfers.poll}": ${whose(transfers)}; places that need no alert: ${allowed}`,
-    delistings === undefined ? "  delistings: not read" : `  delistings at "${delistings.poll}"`,
+      : `  transfers at ${when(transfers.poll)}: ${whose(transfers)}; places that need no alert: ${allowed}`,
+    delistings === undefined ? "  delistings: not read" : `  delistings at ${when(delistings.poll)}`,
     `  streams: ${stream ? (cross ? "yes, of the cross account" : "none, they are of the cross account only") : "no"}`,
   ];
 }

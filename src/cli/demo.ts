@@ -198,7 +198,7 @@ function greeting(url: string, channels: Readonly<Record<string, object>>): stri
   return `margind demo: Bitcoin's crash of March 2020, six days in about 40 seconds.
 The bundled exchange (${url}) replays real hourly prices; the real daemon polls it two seconds of three.
 The book: 13.6 BTC and 260 LINK against 45,000 USDT of debt in the cross account, and an isolated BTCUSDT long.
-Transfers and delistings are read every few real seconds, so here they are told hours of simulated time late.
+Transfers and delistings are read every few real seconds: here they are told late, and a transfer with the time at which it was told.
 Below is what a person would have received, with the simulated time (UTC).${also}
 
 `;

@@ -33,8 +33,12 @@ export async function doctor(options: ConfigOption & { readonly json?: boolean }
   await close();
 }
 
-function configRows({ file, accounts, rules, notifiers, warnings }: Config): readonly Checked[] {
-  const holds = [count(accounts.length, "account"), count(rules.length, "rule"), count(notifiers.length, "notifier")];
+function configRows({ file, accounts, rules, eventRules, notifiers, warnings }: Config): readonly Checked[] {
+  const holds = [
+    count(accounts.length, "account"),
+    count(rules.length + eventRules.length, "rule"),
+    count(notifiers.length, "notifier"),
+  ];
   const read = good(`${file}: ${holds.join(", ")}`);
   return [read, ...warnings.map((text) => warning(text))].map((finding) => ({ name: "config", finding }));
 }

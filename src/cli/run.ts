@@ -7,6 +7,7 @@ import { redact } from "../lib/secret.ts";
 import { systemd } from "../lib/systemd.ts";
 import { ReloadError } from "../reload.ts";
 import { CommandError, type ConfigOption, EXIT, environmentLog, readConfig } from "./context.ts";
+import { count } from "./text.ts";
 
 /** A daemon that must give up still tells the channels that work; longer than this nobody waits. */
 const LAST_WORDS_MS = 10_000;
@@ -124,7 +125,7 @@ function aborted(signal: AbortSignal): Promise<undefined> {
   });
 }
 
-function summary({ accounts, notifiers, rules }: Config): string {
+function summary({ accounts, notifiers, rules, eventRules }: Config): string {
   const names = (items: readonly { readonly name: string }[]) => items.map(({ name }) => name).join(", ");
-  return `watching ${names(accounts)} with ${rules.length === 1 ? "1 rule" : `${rules.length} rules`}, telling ${names(notifiers)}`;
+  return `watching ${names(accounts)} with ${count(rules.length + eventRules.length, "rule")}, telling ${names(notifiers)}`;
 }

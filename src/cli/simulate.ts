@@ -22,7 +22,7 @@ Examples:
   margind simulate                                     a random market, one simulated minute a second
   margind simulate --csv --start 2020-03-12T09:00Z --speed 600
                                                        the crash of March 2020, ten minutes a second
-  margind simulate --book positions.json --seed 7
+  margind simulate --book positions.json --start 2020-03-12T09:00Z --seed 7
 
 positions.json holds what the account holds, and what happens to it:
   {

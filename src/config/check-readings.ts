@@ -24,6 +24,13 @@ export function checkReadings(check: Check): void {
   }
   for (const [name, account] of blocksAt(source, "accounts", draft.accounts)) {
     const hasStream = account.stream ?? draft.stream ?? false;
+    if (hasStream && source.has(["exchange", "baseUrl"]) && !source.has(["exchange", "stream"]) && !isBinance(draft)) {
+      const own = source.has(["accounts", name, "stream"]) ? ["accounts", name, "stream"] : ["stream"];
+      check.report.warn(
+        own,
+        "exchange.baseUrl is not Binance's, and the streams are: expected exchange.stream beside it",
+      );
+    }
     if (!hasStream || account.cross !== false) continue;
     const own = ["accounts", name, "stream"];
     check.report.warn(
@@ -32,6 +39,8 @@ export function checkReadings(check: Check): void {
     );
   }
 }
+
+const isBinance = ({ exchange }: Draft): boolean => /\.binance\.com\b/.test(exchange?.baseUrl ?? "");
 
 function checkSchedule(
   { source, report, nowMs }: Check,

@@ -298,3 +298,13 @@ test("a stream of an account without cross is warned of, where it is said", () =
   ]);
   expect(warningsOf({ own: "cross: false\n    stream: false", top: "stream: true" })).toEqual([]);
 });
+
+test("streams of Binance beside another exchange are warned of", () => {
+  const local = "exchange: { baseUrl: http://127.0.0.1:8900 }\nstream: true";
+  expect(warningsOf({ top: local })).toEqual([
+    expect.stringContaining("stream: exchange.baseUrl is not Binance's, and the streams are"),
+  ]);
+  expect(warningsOf({ top: "exchange: { baseUrl: https://api1.binance.com }\nstream: true" })).toEqual([]);
+  const both = "exchange: { baseUrl: http://127.0.0.1:8900, stream: { riskUrl: ws://127.0.0.1:8900 } }\nstream: true";
+  expect(warningsOf({ top: both })).toEqual([]);
+});

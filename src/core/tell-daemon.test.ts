@@ -33,13 +33,13 @@ describe("in English", () => {
       GAP,
       "warning",
       `WARNING · margind · nobody watched from 22:31 to 23:05 UTC (34 min)
-margind was not running. What began and ended in that time was not seen.`,
+margind was not running. Levels that fell and recovered in that time were not seen.`,
     ],
     [
       { ...GAP, why: "asleep" },
       "warning",
       `WARNING · margind · nobody watched from 22:31 to 23:05 UTC (34 min)
-This machine slept or stood still, or its clock was set forward. What began and ended in that time was not seen.`,
+This machine slept or stood still, or its clock was set forward. Levels that fell and recovered in that time were not seen.`,
     ],
     [
       LOOP,

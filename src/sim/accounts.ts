@@ -34,10 +34,18 @@ export interface AccountsOptions {
   readonly actions: readonly ScriptedAction[];
   /** Simulated time at which the books are as given. */
   readonly bookAtMs: number;
+  /** The server's time of the start. */
+  readonly startMs: number;
 }
 
 /** Throws when a book holds what the price path has no price for, or an action names a key that is not there. */
-export function openAccounts({ keys, path, actions, bookAtMs }: AccountsOptions): ReadonlyMap<string, Account> {
+export function openAccounts({
+  keys,
+  path,
+  actions,
+  bookAtMs,
+  startMs,
+}: AccountsOptions): ReadonlyMap<string, Account> {
   const ordered = [...actions].sort((a, b) => a.atMs - b.atMs);
   const accounts = new Map<string, Account>();
   for (const [index, { apiKey, credential, book, restrictions = {} }] of keys.entries()) {
@@ -47,7 +55,7 @@ export function openAccounts({ keys, path, actions, bookAtMs }: AccountsOptions)
       verify: createVerify(credential),
       restrictions,
       actions: ordered.filter((action) => action.apiKey === apiKey),
-      history: createHistory(index),
+      history: createHistory(index, startMs),
       book,
       playedMs: bookAtMs,
     });

@@ -70,7 +70,12 @@ const LIQUIDATION_MS = 60_000;
 export function createExchange(options: ExchangeOptions, onPush: (push: Push) => void = () => undefined): SimExchange {
   const { path, simNowMs, actions = [], market = [], liquidationMs = LIQUIDATION_MS, transferTimeUnit = "s" } = options;
   const limits: Limits = { ...BINANCE_LIMITS, ...options.limits };
-  const accounts = openAccounts({ ...options, actions, bookAtMs: options.bookAtMs ?? simNowMs() });
+  const accounts = openAccounts({
+    ...options,
+    actions,
+    bookAtMs: options.bookAtMs ?? simNowMs(),
+    startMs: options.serverNowMs(),
+  });
   const times = createTimes(options);
   const listen = createListen();
   const scale = createScale(limits);

@@ -28,11 +28,19 @@ export const ROWS_MAX = 20_000;
 const FIRST_FLOW_ID = 1_352_286_576_452_864_727n;
 const FIRST_TRAN_ID = 2_351_637_150_141_315_861n;
 const FIRST_ORDER_ID = 3_180_015_097_263_411_905n;
-const IDS_PER_KEY = 1_000_000_000_000n;
+const IDS_PER_KEY = 10_000_000n;
+/** Room for a hundred keys between the starts of two runs. */
+const IDS_PER_S = 1_000_000_000n;
+/** The clock that most tests stand at: their ids are those of the samples. */
+const EPOCH_MS = 1_700_000_000_000;
 
-/** `keyIndex` tells the histories of several keys apart. */
-export function createHistory(keyIndex: number): History {
-  const offset = BigInt(keyIndex) * IDS_PER_KEY;
+/**
+ * `keyIndex` tells the histories of several keys apart, `startMs` (the server's time of the start) those of one run from the next: to who
+ * keeps what it has read, the same id would be the same row.
+ */
+export function createHistory(keyIndex: number, startMs: number): History {
+  const offset =
+    BigInt(keyIndex) * IDS_PER_KEY + BigInt(Math.max(0, Math.floor((startMs - EPOCH_MS) / 1000))) * IDS_PER_S;
   const flows = createRows<FlowEntry>(FIRST_FLOW_ID + offset);
   const orders = createRows<OrderEntry>(FIRST_ORDER_ID + offset);
   const transfers = createRows<TransferEntry>(0n);

@@ -138,3 +138,12 @@ test("refuses a port that is taken", async () => {
   await expect(failed).rejects.toThrow(`127.0.0.1 port ${port} is taken: choose another with --port.`);
   await new Promise((resolve) => other.close(resolve));
 });
+
+test("says of a book whose actions lie before the start that they will not happen", async () => {
+  const action = { at: "2020-03-08T12:00:00Z", do: "deposit", on: "cross", asset: "USDT", amount: 1 };
+  const book = { cross: { assets: [{ asset: "BTC", free: 1 }] }, actions: [action] };
+  const file = fileOf("late.json", JSON.stringify(book));
+  const { lines, world } = fakeWorld(1);
+  await runSession({ ...SETTINGS, book: file }, world);
+  expect(lines).toContain("1 of the book's 1 actions lie before the start and will not happen: see --start.");
+});

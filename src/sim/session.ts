@@ -78,7 +78,10 @@ export async function runSession(settings: SessionSettings, { clock, print, sign
     onEvent: (event: SimEvent) => print(`${stamp(event.atMs)}  ${event.text}`),
   });
   try {
+    const past = actions.filter(({ atMs }) => atMs <= market.bookAtMs).length;
     for (const line of banner(simulator, market, settings)) print(line);
+    if (past > 0)
+      print(`${past} of the book's ${actions.length} actions lie before the start and will not happen: see --start.`);
     await tick(simulator, { clock, signal, isOver: () => simNowMs() >= market.endMs, print });
   } finally {
     await simulator.close();

@@ -4,10 +4,11 @@ import { DEFAULT_BARS } from "../../binance/bars.ts";
 import { type Ban, type BinanceExchange, createBinance } from "../../binance/client.ts";
 import type { AccountConfig, Config } from "../../config/config.ts";
 import { nextPolls } from "../../config/cron.ts";
-import type { Check } from "../../core/finding.ts";
+import { type Check, good, warning } from "../../core/finding.ts";
 import type { HistoryKind } from "../../core/history.ts";
 import type { RightsRead } from "../../core/key-rights.ts";
 import type { Clock, ReadResult } from "../../core/ports.ts";
+import { PUSH_STREAMS, type PushEvent, type PushReader, type PushStream } from "../../core/push.ts";
 import { silentLog } from "../../lib/log.ts";
 import { clockFinding, historyFinding, keyFinding, readFinding } from "./judge.ts";
 
@@ -95,31 +96,30 @@ function accountChecks(
         return readFinding(result);
       },
     })),
-    // A running daemon says itself what it cannot read, and its own reads beside the polls come at no time that could be avoided.
-    ...historyChecks(
-      isDaemonRunning ? NOTHING_BESIDE : account,
-      exchange,
-      async (signal) => void (await Promise.all((await visit(signal)).reads)),
-      clock,
-    ),
+    // A running daemon's own reads beside the polls come at no time that could be avoided.
+    ...(isDaemonRunning
+      ? [leftToDaemon(name)]
+      : historyChecks(
+          account,
+          exchange,
+          async (signal) => void (await Promise.all((await visit(signal)).reads)),
+          clock,
+        )),
   ];
 }
 
-const NOTHING_BESIDE = {
-  name: "",
-  cross: false,
-  flows: undefined,
-  transfers: undefined,
-  delistings: undefined,
-} as const;
+const leftToDaemon = (account: string): Check => ({
+  name: `history ${account}`,
+  run: async () => good("not tried: the running margind reads it with the same key, and tells when it cannot"),
+});
 
 /** A row or none: what counts is that the exchange lets this key read it. */
 const HISTORY_SPAN_MS = 60_000;
 
 /** What is read beside the polls, as far as the config wants it: one small request each, after those of the poll. */
 function historyChecks(
-  { name, cross, flows, transfers, delistings }: Pick<AccountConfig, keyof typeof NOTHING_BESIDE>,
-  { history, market }: BinanceExchange,
+  { name, cross, flows, transfers, delistings, stream }: AccountConfig,
+  { history, market, push }: BinanceExchange,
   visited: (signal: AbortSignal) => Promise<void>,
   clock: Clock,
 ): readonly Check[] {
@@ -137,8 +137,10 @@ function historyChecks(
     ...(transfers !== undefined && cross ? [{ name: "transfers", read: rows("transfer") }] : []),
     ...(delistings !== undefined ? [{ name: "delistings", read: schedule }] : []),
   ];
-  if (wanted.length === 0) return [];
+  const streams = stream && cross ? [streamCheck(name, push, visited, clock)] : [];
+  if (wanted.length === 0) return streams;
   return [
+    ...streams,
     {
       name: `history ${name}`,
       async run(signal) {
@@ -150,6 +152,44 @@ function historyChecks(
       },
     },
   ];
+}
+
+/** Longer than a connection takes that works. */
+const STREAM_MAX_MS = 10_000;
+
+/** Whether both streams can be connected. Not to have them is no failure: polling sees the same, a little later. */
+function streamCheck(
+  account: string,
+  push: PushReader,
+  visited: (signal: AbortSignal) => Promise<void>,
+  clock: Clock,
+): Check {
+  return {
+    name: `stream ${account}`,
+    async run(signal) {
+      await visited(signal);
+      const connected = new Set<PushStream>();
+      let reason = "";
+      const over = new AbortController();
+      const hear = (event: PushEvent) => {
+        if (event.kind === "connected") connected.add(event.stream);
+        if (event.kind === "retired" || event.kind === "unavailable") reason = `: ${event.reason}`;
+        if (connected.size === PUSH_STREAMS.length || reason !== "") over.abort();
+      };
+      const both = AbortSignal.any([signal, over.signal]);
+      const listening = push.listen(PUSH_STREAMS, hear, both);
+      await clock.sleep(STREAM_MAX_MS, both).catch(() => undefined); // connected, refused or stopped before that
+      over.abort();
+      await listening;
+      const missing = PUSH_STREAMS.filter((stream) => !connected.has(stream));
+      if (missing.length === 0) return good("the risk stream and the user stream connect");
+      const what = missing.map((stream) => `the ${stream} stream`).join(" and ");
+      return warning(
+        `${what} did not connect${reason}`,
+        "polling goes on without; look at exchange.stream and the network",
+      );
+    },
+  };
 }
 
 /** After a poll its requests may still be leaving; before the next one ours must have left. */

@@ -200,7 +200,7 @@ export const en = {
     crash === undefined ? "It was killed or crashed: look at its log." : `The last error was: ${crash}`,
   gap: (from: string, to: string, lasted: string) => `nobody watched from ${from} to ${to} (${lasted})`,
   gapDo: (why: "down" | "asleep") =>
-    `${why === "down" ? "margind was not running." : "This machine slept or stood still, or its clock was set forward."} What began and ended in that time was not seen.`,
+    `${why === "down" ? "margind was not running." : "This machine slept or stood still, or its clock was set forward."} Levels that fell and recovered in that time were not seen.`,
   removed: (field: string) => `${field}: rule removed while firing`,
   unwatched: (what: string) => `${what}: not watched any more`,
   unwatchedDo: "The config no longer has this read. It was not resolved.",

@@ -193,7 +193,7 @@ export const zh: Words = {
   restartsDo: (crash) => (crash === undefined ? "进程被杀死或崩溃：请查看日志。" : `最后的错误：${crash}`),
   gap: (from, to, lasted) => `${from} 至 ${to} 无人监视（${lasted}）`,
   gapDo: (why) =>
-    `${why === "down" ? "margind 未在运行。" : "本机曾休眠或停顿，或时钟被向前调整。"}在此期间开始并结束的情况没有被看到。`,
+    `${why === "down" ? "margind 未在运行。" : "本机曾休眠或停顿，或时钟被向前调整。"}在此期间下跌后又恢复的风险率没有被看到。`,
   removed: (field) => `${field}：告警期间规则被删除`,
   unwatched: (what) => `${what}：不再监控`,
   unwatchedDo: "配置中已不再读取此项。它并未恢复。",
