@@ -4,7 +4,7 @@ import type { AlertChange, Rulebook, States } from "./advance.ts";
 import { compose, isOver } from "./compose.ts";
 import type { Locale } from "./format.ts";
 import { type AlertState, type Firing, rank, shortId, type Thread } from "./lifecycle.ts";
-import { conversation, section, standing } from "./message.ts";
+import { conversation, isPassing, section, standing } from "./message.ts";
 import type { AlertId, Message } from "./ports.ts";
 import { routeOf } from "./route.ts";
 import type { Situation } from "./situation.ts";
@@ -78,7 +78,11 @@ function listeners({ id, transition }: Situation, { book, muted }: Audience): Re
 
 /** Raised and opened before what merely ends, then by severity; stable otherwise. */
 function worstFirst(situations: readonly Situation[]): readonly Situation[] {
-  const weight = ({ transition }: Situation) => (isOver(transition.kind) ? 0 : 10 + rank(transition.severity));
+  const weight = (situation: Situation) => {
+    const { kind, severity } = situation.transition;
+    if (isPassing(situation)) return -1;
+    return isOver(kind) ? 0 : 10 + rank(severity);
+  };
   return [...situations].sort((a, b) => weight(b) - weight(a));
 }
 
@@ -92,7 +96,12 @@ function notificationFor(
   const { nowMs, locale } = audience;
   const account = situations[0]?.id.account ?? "";
   const id = notificationId(notifier, situations);
-  const known = situations.map(({ transition }) => transition.state.threads[notifier]);
+  // What is only told once has no conversation of its own: it goes with the others, and never takes an end out of its thread.
+  const changed = new Set(changes.map((change) => alertKey(change.id)));
+  const lasting = situations.filter((situation) => changed.has(alertKey(situation.id)));
+  const known = (lasting.length === 0 ? situations : lasting).map(
+    ({ transition }) => transition.state.threads[notifier],
+  );
   const root = commonRoot(known);
   const subject = root?.subject ?? conversation(situations, locale.language);
   const fresh: Thread = { root: id, subject, size: known.filter((thread) => thread === undefined).length };

@@ -16,17 +16,23 @@ interface Extra {
   readonly size?: number;
 }
 
+/** Told in passing: it has happened and is no trouble, so beside something that is over it does not set the tone. */
+export type Told = Section & { readonly isPassing?: boolean };
+
 /** Sections (worst first already) as one message. */
-export function compose(sections: readonly Section[], extra: Extra, language: Language): Message {
+export function compose(told: readonly Told[], extra: Extra, language: Language): Message {
   const standing = extra.standing ?? [];
-  const firing = [...sections.filter(({ kind }) => !isOver(kind)), ...standing].map(({ severity }) => severity);
+  const sections = told.map(({ isPassing: _, ...section }): Section => section);
+  const lasting = told.filter(({ isPassing }) => isPassing !== true);
+  const leading = lasting.length === 0 ? told : lasting;
+  const firing = [...leading.filter(({ kind }) => !isOver(kind)), ...standing].map(({ severity }) => severity);
   const severity = SEVERITIES.findLast((rung) => firing.includes(rung)) ?? "resolved";
   const rest = sections
     .slice(FULL_SECTIONS)
     .map(({ kind, severity, headline, ref }) => ({ kind, severity, headline, ref }));
   const isLiving = extra.size !== undefined;
   return {
-    kind: loudest(sections),
+    kind: loudest(leading),
     severity,
     title: title(sections, firing.length, severity, extra, WORDS[language]),
     sections: sections.slice(0, FULL_SECTIONS),

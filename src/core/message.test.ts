@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { BARS_5X, cross, debtFree, emptyPair, FETUSDT, isolated, leg, longPair } from "../../test/support/answers.ts";
 import { bookOf, type Desk, type DeskOptions, messageText, openDesk, type Told } from "../../test/support/desk.ts";
-import { advanceOwn, endOrphans } from "./advance.ts";
+import { advanceOwn, endOrphans, notice } from "./advance.ts";
 import { compose, testMessage } from "./compose.ts";
 import type { Blindness } from "./feed.ts";
 import type { Language, Locale } from "./format.ts";
@@ -500,6 +500,31 @@ test("several that ended are not counted as resolved", () => {
   expect(compose(ended, { account: "main", subject: "s" }, "en").title).toBe("ENDED · main · 2 alerts, worst first");
   const resolved = ended.slice(1).concat(sectionOf("resolved", "critical"));
   expect(compose(resolved, { account: "main", subject: "s" }, "en").title).toMatch(/^RESOLVED · /);
+});
+
+test("beside something that is over, a right that is back does not set the tone, and goes in its conversation", () => {
+  const desk = openDesk();
+  const loan = { account: "main", subject: "cross", rule: "liquidation-loan" } as const;
+  const scene = (hours: number) => ({ states: desk.states(), book: bookOf(), nowMs: at(hours) });
+  const owed = { about: "loan", loans: [{ asset: "USDT", remaining: 5 }] } as const;
+  const first = desk.take(advanceOwn(loan, "critical", owed, scene(4)), at(4));
+  const paid = advanceOwn(loan, null, { about: "loan", loans: [] }, scene(6));
+  const back = notice(
+    { account: "main", subject: "cross", rule: "flag-flip" },
+    "info",
+    { about: "flags", flips: [{ field: "borrowEnabled", from: false, to: true }], cross: undefined },
+    scene(6),
+  );
+  const both = { changes: paid.changes, situations: [...back.situations, ...paid.situations] };
+  const [told] = desk.take(both, at(6)).notifications;
+  expect(told?.message.title).toBe("RESOLVED · main · 2 alerts, worst first");
+  expect(told?.message).toMatchObject({ kind: "resolved", severity: "resolved" });
+  expect(told?.message.sections.map(({ kind }) => kind)).toEqual(["resolved", "opened"]);
+  expect(JSON.stringify(told?.message)).not.toContain("isPassing");
+  expect(told?.root).toBe(first.notifications[0]?.id);
+  const alone = desk.take(back, at(7)).notifications[0];
+  expect(alone?.message).toMatchObject({ kind: "opened", severity: "info" });
+  expect(alone?.root).toBeUndefined();
 });
 
 // ---------------------------------------------------------------- blind

@@ -1,5 +1,6 @@
 // A situation becomes what people read. The first line must be enough on a locked phone: how bad, where, how far; the second
 // says what to do. Words come from words/, numbers from format.ts; this file only decides what is said.
+import type { Told } from "./compose.ts";
 import * as format from "./format.ts";
 import type { Firing } from "./lifecycle.ts";
 import { symbolOf } from "./observe.ts";
@@ -21,15 +22,23 @@ import { WORDS, type Words } from "./words/index.ts";
 const SUBJECTS_MAX = 3;
 
 /** One alert in words. `nowMs` is the time of the commit: ages and "since" are seen from there. */
-export function section(situation: Situation, nowMs: number, locale: format.Locale): Section {
+export function section(situation: Situation, nowMs: number, locale: format.Locale): Told {
   const { transition } = situation;
   return {
+    ...(isPassing(situation) && { isPassing: true }),
     kind: transition.kind,
     severity: transition.severity,
     headline: headline(situation, nowMs, locale),
     lines: lines(situation, nowMs, locale).filter((line) => line !== ""),
     ref: refOf(transition.state),
   };
+}
+
+/** Good or harmless news that is told once: a right that is back, a row that the user wants to hear of. */
+export function isPassing({ transition, facts }: Situation): boolean {
+  return (
+    transition.severity === "info" && (facts.about === "flags" || facts.about === "history" || facts.about === "stream")
+  );
 }
 
 /** The line of an alert that did not change now, for the living message. `field`: what its rule watches; undefined for our own rules. */

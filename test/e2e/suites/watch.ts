@@ -110,6 +110,7 @@ function writeConfig(folder: string, exchangePort: number, mailPort: number): st
     accounts: { main: { apiKey: KEY.apiKey, apiSecret: KEY.secret, poll: "* * * * * *", isolated: "none" } },
     rules: { levels: { ...levels, clearAfter: "0s" } },
     watchdog: { staleAfter: "10s" },
+    routes: [{ match: { rule: "flag-flip" }, notify: [] }], // the simulated exchange takes rights with the level; this is about the level
     notifiers: {
       mail: {
         type: "email",
