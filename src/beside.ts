@@ -51,7 +51,10 @@ export function startBeside(watch: Watch, parts: BesideParts, signal: AbortSigna
     (shared.ledger.snapshot(account.name)?.known ?? []).flatMap(({ subject }) => symbolOf(subject) || []);
   const history = createHistoryWatch({
     ...common,
-    ...{ reader: readers.history, eventRules: parts.eventRules, flows: account.flows, transfers: account.transfers },
+    reader: readers.history,
+    eventRules: parts.eventRules,
+    flows: account.flows,
+    transfers: account.transfers,
     cross: account.cross,
     owing,
     lookedAtMs: () => shared.ledger.snapshot(account.name)?.okAtMs.isolated ?? null,
