@@ -97,7 +97,7 @@ test("a history is signed, spaced, and keeps ids beyond 2^53", async () => {
     ["1352286576452864721"],
     ["1352286576452864722"],
   ]);
-  expect(server.seen.map(({ query }) => query.replaceAll(/\d{13}/g, "#").replace(/[0-9a-f]{64}$/, "#"))).toEqual(
+  expect(server.seen.map(({ query }) => query.replaceAll(/=(\d{13}|[0-9a-f]{64})(?=&|$)/g, "=#"))).toEqual(
     Array.from(
       { length: 2 },
       () => "symbol=BTCUSDT&startTime=#&endTime=#&limit=1000&recvWindow=5000&timestamp=#&signature=#",
