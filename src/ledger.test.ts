@@ -5,7 +5,7 @@ import { createMemoryStore, type MemoryStore } from "../test/support/memory-stor
 import { startHealth } from "./core/feed.ts";
 import type { StoredEvent } from "./core/history.ts";
 import { StoreError } from "./core/ports.ts";
-import type { Snapshot } from "./core/store.ts";
+import type { Memory, Snapshot } from "./core/store.ts";
 import { deliveryKey, type Ledger, type LedgerParts, openLedger } from "./ledger.ts";
 import type { Log } from "./lib/log.ts";
 
@@ -278,4 +278,127 @@ test("a commit that fails in an unforeseen way leaves nothing known", () => {
   store.commit = commit;
   expect(ledger.fact("c")).toBeUndefined();
   expect(unknownIds({ ledger }, "1")).toEqual(["1"]);
+});
+
+// ---------------------------------------------------------------- what is remembered
+
+const memory = (kind: string, body: string | null, account = "main"): Memory => ({
+  ...{ account, subject: "cross", kind, body },
+});
+const keep = (ledger: Ledger, ...memories: readonly Memory[]) => ledger.commit(NOTHING, undefined, 0, { memories });
+
+/** A disk that takes everything but what is remembered; on demand it took it all the same, and only says that it did not. */
+function refusing(store: MemoryStore, { isTaken = false } = {}): { isOn: boolean; readonly refused: () => number } {
+  const commit = store.commit.bind(store);
+  let count = 0;
+  const refusal = { isOn: true, refused: () => count };
+  store.commit = (change) => {
+    if (!refusal.isOn || change.memories === undefined) return commit(change);
+    count += 1;
+    if (isTaken) commit(change);
+    throw new StoreError("the disk is full");
+  };
+  return refusal;
+}
+
+test("what is remembered goes with its alerts in one commit, and alone; it is there after a restart", () => {
+  const { store, ledger } = open();
+  ledger.commit(desk().look(0, cross(1.24)), undefined, 0, { memories: [memory("track", "1"), memory("before", "2")] });
+  expect(store.commits).toMatchObject([{ alerts: [{}], rows: [{}, {}], memories: [{}, {}] }]);
+  keep(ledger, memory("track", "3"), memory("before", null), memory("track", "4", "other"));
+  for (const each of [ledger, open(store).ledger]) {
+    expect(each.memories("main")).toEqual([memory("track", "3")]);
+    expect(each.memories("other")).toEqual([memory("track", "4", "other")]);
+  }
+  expect(store.commits).toHaveLength(2);
+});
+
+test("while the disk takes nothing it is remembered all the same, the latest of each, and what was forgotten is gone", () => {
+  const { store, ledger } = open();
+  keep(ledger, memory("track", "1"), memory("before", "1"));
+  store.failure = "the disk is full";
+  keep(ledger, memory("track", "2"), memory("before", null), memory("new", "2"), memory("track", "2", "other"));
+  keep(ledger, memory("track", "3"), memory("passing", "3"));
+  keep(ledger, memory("passing", null));
+  const now = [memory("track", "3"), memory("new", "2")];
+  expect(ledger.storeTrouble()).toBe("the disk is full");
+  expect(ledger.memories("main")).toEqual(now);
+  expect(ledger.memories("other")).toEqual([memory("track", "2", "other")]);
+  expect(store.memories("main")).toEqual([memory("track", "1"), memory("before", "1")]);
+  store.failure = undefined;
+  ledger.commit(NOTHING, snapshot(), 0);
+  expect([ledger.storeTrouble(), store.memories("main"), ledger.memories("main")]).toEqual([undefined, now, now]);
+  expect(store.memories("other")).toEqual([memory("track", "2", "other")]);
+});
+
+test("what is remembered is tried again without anything new to store, and then no more", () => {
+  const { store, ledger } = open();
+  store.failure = "the disk is full";
+  keep(ledger, memory("track", "1"));
+  ledger.retry();
+  store.failure = undefined;
+  ledger.retry();
+  expect(store.memories("main")).toEqual([memory("track", "1")]);
+  const before = store.commits.length;
+  ledger.retry();
+  expect(store.commits.length).toBe(before);
+});
+
+test("a disk that takes nothing is asked once for each commit, however much is waiting", () => {
+  const { store, ledger } = open();
+  let asked = 0;
+  store.commit = () => {
+    asked += 1;
+    throw new StoreError("the disk is full");
+  };
+  keep(ledger, memory("track", "1"));
+  const before = asked;
+  keep(ledger, memory("track", "2"));
+  ledger.retry();
+  expect([asked - before, ledger.memories("main")]).toEqual([2, [memory("track", "2")]]);
+});
+
+test("where the disk has room for the alerts only, they are stored at once, and what is remembered when there is more", () => {
+  const { store, ledger, logged } = open();
+  const watched = desk();
+  const refusal = refusing(store);
+  const told = watched.look(0, cross(1.36));
+  const rows = ledger.commit(told, snapshot(), 0, {
+    memories: [memory("track", "1")],
+    facts: [{ name: "c", value: "5" }],
+  });
+  expect(store.pending(0)).toEqual(rows);
+  expect([store.alerts(), store.snapshots(), store.fact("c")]).toEqual([ledger.alerts(), [snapshot()], "5"]);
+  expect([ledger.storeTrouble(), logged]).toEqual([
+    undefined,
+    ["what is remembered of the levels is kept in memory only"],
+  ]);
+  const more = ledger.commit(watched.look(5 * S, cross(1.24)), undefined, 0, { memories: [memory("track", "2")] });
+  expect(store.pending(0)).toEqual([...rows, ...more]);
+  expect([ledger.memories("main"), store.memories("main")]).toEqual([[memory("track", "2")], []]);
+  const before = refusal.refused();
+  ledger.retry();
+  expect([refusal.refused(), logged.length]).toEqual([before + 1, 1]);
+  refusal.isOn = false;
+  ledger.retry();
+  expect(store.memories("main")).toEqual([memory("track", "2")]);
+  keep(ledger, memory("track", "3"));
+  expect(store.commits.at(-1)?.memories).toEqual([memory("track", "3")]); // in one commit again
+});
+
+test("a commit with memories that failed but reached the disk all the same hides none of its rows", () => {
+  const { store, ledger } = open();
+  refusing(store, { isTaken: true });
+  const told = desk().look(0, cross(1.36));
+  const rows = ledger.commit(told, undefined, 0, { memories: [memory("track", "1")] });
+  expect(rows.map(({ key }) => key)).toEqual(store.rows().map(({ key }) => key));
+  expect(rows).toHaveLength(2);
+});
+
+test("what is remembered of an account that the config no longer has is forgotten", () => {
+  const store = createMemoryStore();
+  for (const account of ["main", "gone"])
+    store.commit({ alerts: [], rows: [], snapshot: snapshot({ account }), memories: [memory("track", "1", account)] });
+  const { ledger } = open(store, { isWatched: (account) => account === "main" });
+  expect([ledger.memories("main"), ledger.memories("gone")]).toEqual([[memory("track", "1")], []]);
 });

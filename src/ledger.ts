@@ -7,7 +7,7 @@ import type { SourceHealth } from "./core/feed.ts";
 import { type HistoryRow, type HistoryStream, type StoredEvent, streamName } from "./core/history.ts";
 import type { AlertState } from "./core/lifecycle.ts";
 import { type NewRow, type Notifier, type OutboxRow, type Source, StoreError, type Subject } from "./core/ports.ts";
-import type { Change, Fact, Snapshot, Store } from "./core/store.ts";
+import type { Change, Fact, Memory, Snapshot, Store } from "./core/store.ts";
 import type { Log } from "./lib/log.ts";
 
 export interface Ledger {
@@ -20,10 +20,12 @@ export interface Ledger {
     announcement: Announcement,
     snapshot: Snapshot | undefined,
     nowMs: number,
-    more?: Pick<Change, "events" | "facts">,
+    more?: Pick<Change, "events" | "facts" | "memories">,
   ): readonly OutboxRow[];
   /** As committed, also where the store could not take it. Throws StoreError: a cursor that cannot be read is not one that never was. */
   fact(name: string): string | undefined;
+  /** What is remembered of the account's subjects, as committed. Throws StoreError. */
+  memories(account: string): readonly Memory[];
   /** Those of the rows that were never committed. Throws StoreError. */
   unknownEvents(account: string, stream: HistoryStream, rows: readonly HistoryRow[]): readonly HistoryRow[];
   /** Every alert that is not quiet. */
@@ -57,6 +59,8 @@ export function openLedger({ store, instance, notifiers, log, isWatched, stillWa
   const unsaved = new Map<string, AlertChange>();
   const unsavedFacts = new Map<string, Fact>();
   const unsavedEvents = new Map<string, StoredEvent>();
+  /** Since the store refused some; null bodies among them. */
+  const unsavedMemories = new Map<string, Memory>();
   /** Rows that live in memory only, because the disk took nothing. */
   let volatile: readonly NewRow[] = [];
   let failing: string | undefined;
@@ -80,7 +84,7 @@ export function openLedger({ store, instance, notifiers, log, isWatched, stillWa
     });
   };
 
-  const save = ({ alerts, rows, snapshot, events = [], facts = [] }: Change) => {
+  const save = ({ alerts, rows, snapshot, events = [], facts = [], memories = [] }: Change): readonly OutboxRow[] => {
     const all = [...unsaved.values(), ...alerts];
     const allEvents = [...unsavedEvents.values(), ...events];
     const allFacts = [...unsavedFacts.values(), ...facts]; // of one name the last holds
@@ -96,6 +100,7 @@ export function openLedger({ store, instance, notifiers, log, isWatched, stillWa
           snapshot,
           ...(allEvents.length > 0 && { events: allEvents }),
           ...(allFacts.length > 0 && { facts: allFacts }),
+          ...(memories.length > 0 && { memories }),
         })
         .filter(({ key }) => !underWay.has(key));
       if (failing !== undefined) log.warn({}, "the state can be written again");
@@ -105,6 +110,7 @@ export function openLedger({ store, instance, notifiers, log, isWatched, stillWa
       return added;
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
+      if (memories.length > 0) return saveWithout(memories, error, { alerts, rows, snapshot, events, facts });
       if (failing === undefined)
         log.error(
           { error },
@@ -116,10 +122,43 @@ export function openLedger({ store, instance, notifiers, log, isWatched, stillWa
       // Of the history only what was told, so that it is not told again: the rest may be many, and is missed by nobody.
       for (const event of events.filter(({ isTold }) => isTold)) unsavedEvents.set(eventKey(event), event);
       volatile = [...kept, ...rows];
-      return rows.map(
-        (row): OutboxRow => ({ ...row, id: --lastVolatileId, attempts: 0, error: null, isAmbiguous: false }),
-      );
+      return rows.map(onlyInMemory);
     }
+  };
+
+  const onlyInMemory = (row: NewRow): OutboxRow => ({
+    ...row,
+    ...{ id: --lastVolatileId, attempts: 0, error: null, isAmbiguous: false },
+  });
+
+  /** Memories may be megabytes: they must not keep an alert from the little room that a full disk has left. */
+  const saveWithout = (memories: readonly Memory[], error: StoreError, rest: Change): readonly OutboxRow[] => {
+    for (const memory of memories) unsavedMemories.set(memoryKey(memory), memory);
+    const added = save(rest);
+    if (failing === undefined) log.warn({ error }, "what is remembered of the levels is kept in memory only");
+    // The commit that was refused may have reached the disk all the same, and then a known key adds no row.
+    const known = new Set(added.map(({ key }) => key));
+    return [...added, ...rest.rows.filter(({ key }) => !known.has(key)).map(onlyInMemory)];
+  };
+
+  /** After a refusal in a transaction of their own, until they are stored. */
+  const saveMemories = (): void => {
+    if (failing !== undefined || unsavedMemories.size === 0) return;
+    try {
+      store.commit({ alerts: [], rows: [], snapshot: undefined, memories: [...unsavedMemories.values()] });
+      unsavedMemories.clear();
+      log.info({}, "what is remembered of the levels is stored again");
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error; // they are tried again with the next commit
+    }
+  };
+
+  const saveAll = ({ memories = [], ...rest }: Change): readonly OutboxRow[] => {
+    if (unsavedMemories.size === 0) return save({ ...rest, memories });
+    for (const memory of memories) unsavedMemories.set(memoryKey(memory), memory);
+    const added = save(rest);
+    saveMemories();
+    return added;
   };
 
   return {
@@ -130,11 +169,11 @@ export function openLedger({ store, instance, notifiers, log, isWatched, stillWa
     alerts: () => listStates(states),
     neededKeys: () => new Set(listStates(states).flatMap(({ state }) => rootsOf(state, notifiers, instance))),
     snapshot: (account) => snapshots.get(account),
-    commit({ changes, notifications }, snapshot, nowMs, { events = [], facts = [] } = {}) {
+    commit({ changes, notifications }, snapshot, nowMs, { events = [], facts = [], memories = [] } = {}) {
       const rows = notifications.flatMap((notification) => rowsOf(notification, nowMs));
-      const more = events.length + facts.length;
+      const more = events.length + facts.length + memories.length;
       const nothing = changes.length === 0 && rows.length === 0 && snapshot === undefined && more === 0;
-      const added = nothing ? [] : save({ alerts: changes, rows, snapshot, events, facts });
+      const added = nothing ? [] : saveAll({ alerts: changes, rows, snapshot, events, facts, memories });
       for (const change of changes) apply(states, change);
       if (snapshot !== undefined) snapshots.set(snapshot.account, snapshot);
       return added;
@@ -142,6 +181,11 @@ export function openLedger({ store, instance, notifiers, log, isWatched, stillWa
     storeTrouble: () => failing,
     retry() {
       if (failing !== undefined) save({ alerts: [], rows: [], snapshot: undefined });
+      saveMemories();
+    },
+    memories(account) {
+      const all = [...store.memories(account), ...unsavedMemories.values()].filter((each) => each.account === account);
+      return [...new Map(all.map((each) => [memoryKey(each), each])).values()].filter(({ body }) => body !== null);
     },
     fact: (name) => unsavedFacts.get(name)?.value ?? store.fact(name),
     unknownEvents(account, stream, rows) {
@@ -151,6 +195,8 @@ export function openLedger({ store, instance, notifiers, log, isWatched, stillWa
     },
   };
 }
+
+const memoryKey = ({ account, subject, kind }: Memory): string => `${stateKey(account, subject)}|${kind}`;
 
 const eventKey = ({
   account,

@@ -1,12 +1,14 @@
 // Observations meet the states of the alerts: out come changed states and what is to be told. Pure; the caller commits both in
 // one transaction and only then makes the changes its own.
 
+import type { Insight, InsightQuery } from "./insight.ts";
 import type { AlertState, Transition } from "./lifecycle.ts";
 import { end, type Policy, type Reading, step } from "./lifecycle.ts";
-import type { Observation } from "./observe.ts";
+import { isOfTime, isQuotient, needsQuotient, type Observation } from "./observe.ts";
 import type { AlertId, Bars, Severity, Subject } from "./ports.ts";
 import { routeOf } from "./route.ts";
 import type { Rule } from "./rules/compile.ts";
+import type { FieldName } from "./rules/fields.ts";
 import type { Route } from "./rules/types.ts";
 import type { ConfigProblem, Facts, Known, Situation } from "./situation.ts";
 
@@ -41,6 +43,8 @@ export interface Scene {
   readonly nowMs: number;
   /** What was last known of a subject, for messages about its disappearance. */
   known(account: string, subject: Subject): Known | undefined;
+  /** What a message may say beside the observation; asked only for what is told. */
+  insight?(query: InsightQuery): Insight;
 }
 
 export function stateKey(account: string, subject: Subject): string {
@@ -132,6 +136,7 @@ function* outcomes(
   if (observation.class !== "OK") return;
   for (const rule of scene.book.rules) {
     if (!rule.covers(observation)) continue;
+    if (isUnknown(rule, observation)) continue; // as it was: nobody can say
     const verdict = rule.evaluate(observation, scene.bars);
     const state = states?.get(rule.id);
     if (verdict === undefined && state === undefined) continue; // the common case
@@ -145,6 +150,7 @@ function* outcomes(
       value: verdict === undefined && !observation.hasDebt ? undefined : value,
     };
     const moved = step(state, reading, policyOf(rule, id, state, reading.breached, scene.book), identity(id));
+    const { transition } = moved;
     const facts: Facts = {
       about: "field",
       field: rule.field,
@@ -153,9 +159,25 @@ function* outcomes(
       observation,
       bars: scene.bars,
       target: rule.target(scene.bars),
+      insight: transition && scene.insight?.({ id, observation, transition, bars: scene.bars }),
     };
-    yield { change: { id, state: moved.state }, situation: situationOf(id, moved.transition, facts) };
+    yield { change: { id, state: moved.state }, situation: situationOf(id, transition, facts) };
   }
+}
+
+/** A value that comes of time may be unknown while the answer is valid: that neither opens nor ends anything. */
+const isUnknown = ({ field, ladder, id }: Rule, { values, falls, hasDebt }: Observation): boolean =>
+  hasDebt && (ladder.kind === "drop" ? falls?.has(id) !== true : mayBeUnknown(field) && values[field] === undefined);
+
+const mayBeUnknown = (field: FieldName): boolean => isOfTime(field) || needsQuotient(field);
+
+/**
+ * An account whose level is no quotient has no distance to liquidation: the rule on it watches nothing, and that is told. Not of
+ * minutesToLiquidation: it is a field that may be unknown, and a built-in rule asks for it.
+ */
+function isAbsent({ on, field }: Rule, { source, hasDebt }: Observation): boolean {
+  if (on !== "cross" || !hasDebt || source === undefined || !("source" in source)) return false;
+  return field === "liquidationDistancePct" && !isQuotient(source);
 }
 
 /** The alerts that every subject can have without a rule: it is gone, or the config does not fit it. */
@@ -185,6 +207,14 @@ function configProblem(observation: Observation, rules: readonly Rule[], bars: B
   const { problem } = observation;
   if (problem?.kind === "not_opened" || problem?.kind === "not_created") return problem;
   if (observation.subject !== "cross") return undefined; // bars are thresholds of the cross account only
+  const absent = rules.find((rule) => isAbsent(rule, observation));
+  if (absent !== undefined)
+    return {
+      kind: "no_field",
+      rule: absent.id,
+      field: absent.field,
+      accountType: String(observation.values.accountType),
+    };
   for (const rule of rules) {
     const pair = rule.on === "cross" ? rule.disorder(bars) : undefined;
     if (pair !== undefined) return { kind: "disorder", rule: rule.id, milder: pair[0], worse: pair[1] };
@@ -215,7 +245,7 @@ function policyOf(
   const severity = state?.phase === "firing" ? state.severity : (breached ?? "critical");
   const { repeatEveryMs } = routeOf(book.routes, book.notifiers, id, severity);
   const kind = rule?.ladder.kind;
-  const worse = kind === "below" ? "lower" : kind === "above" ? "higher" : undefined;
+  const worse = kind === "below" ? "lower" : kind === "above" || kind === "drop" ? "higher" : undefined;
   return {
     forMs: rule?.forMs ?? 0,
     clearAfterMs: rule?.clearAfterMs ?? 0,

@@ -1,12 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { cross, debtFree, isolated, longPair } from "../../test/support/answers.ts";
-import { type DeskOptions, openDesk, type Told } from "../../test/support/desk.ts";
+import { bookOf, type DeskOptions, openDesk, type Told, UTC } from "../../test/support/desk.ts";
 import { endOrphans } from "./advance.ts";
-import { alertIdOf, isSubject, type Notification } from "./announce.ts";
+import { alertIdOf, announce, isSubject, type Notification } from "./announce.ts";
 import type { Blindness } from "./feed.ts";
 import type { Firing } from "./lifecycle.ts";
-import type { Severity } from "./ports.ts";
+import type { Severity, Subject } from "./ports.ts";
 import type { Route, RuleConfig } from "./rules/types.ts";
+import type { Known } from "./situation.ts";
 
 const S = 1000;
 const MIN = 60 * S;
@@ -54,6 +55,15 @@ const heard = ({ notifications }: Told): string[] =>
   );
 const nameIn = (headline: string): string => /(\w)USDT/.exec(headline)?.[1] ?? headline;
 
+const knownOf = (subject: Subject): Known => ({
+  subject,
+  atMs: 0,
+  level: 1.1,
+  status: null,
+  distancePct: 2,
+  severity: "critical",
+});
+
 function only(told: Told, notifier = "desk"): Notification {
   const mine = told.notifications.filter((each) => each.notifier === notifier);
   const [notification] = mine;
@@ -63,13 +73,34 @@ function only(told: Told, notifier = "desk"): Notification {
 
 // ---------------------------------------------------------------- one message a notifier a cycle
 
-test("all that changes in one cycle is one message for each notifier, worst first", () => {
+test("all that changes in one cycle is one message for each notifier, worst first, of equally bad ones the nearest", () => {
   const desk = open({ notifiers: ["slack", "mail"] });
   desk.see(0, { R: 5, L: 2, U: 5 });
   const told = desk.see(5 * S, { W: 5, R: 9, C: 2, L: 5, U: 2, X: 1 });
-  const expected = "opened C, raised U, opened X, opened W, lowered L";
+  const expected = "opened X, opened C, raised U, lowered L, opened W";
   expect(heard(told)).toEqual([`slack: ${expected}`, `mail: ${expected}`]);
   expect(told.notifications.map(({ message }) => message.more.map(nameIn))).toEqual([["R"], ["R"]]);
+});
+
+test("of many the first five are told in full, the rest as a count with names; every incident is in it", () => {
+  const desk = open();
+  const away = Object.fromEntries(
+    Array.from({ length: 40 }, (_, n) => [`P${String(n).padStart(2, "0")}`, 0.1 + 0.14 * n]),
+  );
+  const { message, incidents } = only(desk.see(0, away));
+  expect(message.sections.map(({ headline }) => /P\d\d/.exec(headline)?.[0])).toEqual([
+    "P00",
+    "P01",
+    "P02",
+    "P03",
+    "P04",
+  ]);
+  expect(message.more).toEqual([
+    expect.stringMatching(/^35 more: 16 critical, 19 warning · P05USDT, P06USDT, .*, P34USDT, …$/),
+  ]);
+  expect(message.title).toBe("CRITICAL · main · 40 alerts, worst first");
+  expect(message.moreSections).toHaveLength(35);
+  expect(incidents.at(-1)).toBe("main|isolated P39USDT|distance@0");
 });
 
 test("a cycle without a transition tells nobody anything", () => {
@@ -268,8 +299,8 @@ describe("living messages", () => {
     const headline = (name: string, pct: string) =>
       `CRITICAL · main · ${name}USDT isolated distance to liquidation ${pct} % (below 3 %)`;
     expect(editsOf(only(desk.see(10 * S, { A: 2, B: 1 })))).toEqual([
-      [a.id, headline("A", "2.0"), ["raised"], []],
       [b.id, headline("B", "1.0"), ["raised"], []],
+      [a.id, headline("A", "2.0"), ["raised"], []],
     ]);
   });
 
@@ -279,6 +310,21 @@ describe("living messages", () => {
     const both = only(desk.see(5 * S, { A: 2, B: 5, C: 5 }));
     expect(editsOf(only(desk.see(10 * S, { A: 2, B: 9, C: 5 })))).toEqual([
       [both.id, "WARNING · main · 1 of 2 alerts still firing", ["resolved"], ["C"]],
+    ]);
+  });
+
+  test("what stands comes in the order of the account's positions, what is not known among them first; many as a count", () => {
+    const desk = open();
+    const names = Array.from({ length: 9 }, (_, n) => `P${n}`);
+    const pairs = (pct: number) => Object.fromEntries(names.map((name) => [name, pct]));
+    desk.see(0, pairs(2));
+    const { changes, situations } = desk.see(5 * S, { ...pairs(2), P0: 9 });
+    const known = ["P8", "P7", "P3", "P4", "P5", "P6", "P1"].map((name) => knownOf(`isolated ${name}USDT`));
+    const audience = { book: bookOf({ rules: [distance] }), states: desk.states(), nowMs: 5 * S, locale: UTC, known };
+    const [edit] = only({ situations, ...announce(changes, situations, audience) }).edits;
+    expect(edit?.message.more.map((line) => line.replace(/^.* main · (P\d)USDT.*$/, "$1"))).toEqual([
+      ...["P2", "P8", "P7", "P3", "P4"],
+      "3 more still firing: all critical · P5USDT, P6USDT, P1USDT",
     ]);
   });
 

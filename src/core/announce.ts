@@ -1,13 +1,16 @@
 // Situations of one cycle become notifications: one message for each notifier, worst first, in the conversation where it belongs.
 // Also decides which living messages are brought up to date. Pure: the caller turns a notification into outbox rows.
 import type { AlertChange, Rulebook, States } from "./advance.ts";
-import { compose, isOver } from "./compose.ts";
+import { compose, isOver, type Told } from "./compose.ts";
 import type { Locale } from "./format.ts";
 import { type AlertState, type Firing, rank, shortId, type Thread } from "./lifecycle.ts";
-import { conversation, isPassing, section, standing } from "./message.ts";
+import { conversation, section, standing } from "./message.ts";
+import { symbolOf } from "./observe.ts";
 import type { AlertId, Message } from "./ports.ts";
 import { routeOf } from "./route.ts";
-import type { Situation } from "./situation.ts";
+import type { Known, Situation } from "./situation.ts";
+import { WORDS } from "./words/index.ts";
+import { worstFirst } from "./worst-first.ts";
 
 /** The transitions of one cycle that go to one notifier, in one message. */
 export interface Notification {
@@ -35,6 +38,8 @@ export interface Audience {
   readonly states: States;
   readonly nowMs: number;
   readonly locale: Locale;
+  /** The account's positions, worst first: in this order stand those in a living message that did not change. */
+  readonly known?: readonly Known[];
   /** Notifiers that get no reminders now. */
   readonly muted?: ReadonlySet<string>;
 }
@@ -76,16 +81,6 @@ function listeners({ id, transition }: Situation, { book, muted }: Audience): Re
   return new Set([...routed, ...toldBefore].filter(isListening));
 }
 
-/** Raised and opened before what merely ends, then by severity; stable otherwise. */
-function worstFirst(situations: readonly Situation[]): readonly Situation[] {
-  const weight = (situation: Situation) => {
-    const { kind, severity } = situation.transition;
-    if (isPassing(situation)) return -1;
-    return isOver(kind) ? 0 : 10 + rank(severity);
-  };
-  return [...situations].sort((a, b) => weight(b) - weight(a));
-}
-
 function notificationFor(
   notifier: string,
   situations: readonly Situation[],
@@ -110,7 +105,7 @@ function notificationFor(
     const key = alertKey(situation.id);
     threads.set(key, { ...threads.get(key), [notifier]: thread });
   }
-  const sections = situations.map((situation) => section(situation, nowMs, locale));
+  const sections = situations.map((situation) => told(situation, nowMs, locale));
   const living = [
     ...new Map(known.flatMap((thread) => (thread === undefined ? [] : [[thread.root, thread]]))).values(),
   ];
@@ -139,21 +134,36 @@ function livingMessage(
   notifier: string,
   situations: readonly Situation[],
   changes: readonly AlertChange[],
-  { states, nowMs, locale, book }: Audience,
+  { states, nowMs, locale, book, known }: Audience,
 ): Message {
   const account = situations[0]?.id.account ?? "";
-  const fields = new Map(book.rules.map(({ id, field }) => [id, field]));
+  const rules = new Map(book.rules.map((rule) => [rule.id, rule]));
   const mine = situations.filter(({ transition }) => transition.state.threads[notifier]?.root === thread.root);
   const changed = new Set(mine.map(({ id }) => alertKey(id)));
   const others = current(states, changes).filter(
     ({ id, state }) => state.threads[notifier]?.root === thread.root && !changed.has(alertKey(id)),
   );
-  const sections = mine.map((situation) => section(situation, nowMs, locale));
+  const sections = mine.map((situation) => told(situation, nowMs, locale));
+  const places = new Map(known?.map(({ subject }, place) => [subject, place]));
+  const placeOf = ({ subject }: AlertId) => places.get(subject) ?? -1; // of what is not known any more first
   const rows = others
-    .sort((a, b) => rank(b.state.severity) - rank(a.state.severity))
-    .map(({ id, state }) => ({ severity: state.severity, text: standing(id, state, fields.get(id.rule), locale) }));
+    .sort((a, b) => rank(b.state.severity) - rank(a.state.severity) || placeOf(a.id) - placeOf(b.id))
+    .map(({ id, state }) => ({
+      severity: state.severity,
+      text: standing(id, state, rules.get(id.rule), locale),
+      name: nameOf(id, locale),
+    }));
   return compose(sections, { account, subject: thread.subject, standing: rows, size: thread.size }, locale.language);
 }
+
+const told = (situation: Situation, nowMs: number, locale: Locale): Told => ({
+  ...section(situation, nowMs, locale),
+  name: nameOf(situation.id, locale),
+});
+
+/** What an alert goes by where only names have room: "BTCUSDT", "cross". */
+export const nameOf = ({ subject }: Pick<AlertId, "subject">, { language }: Locale): string =>
+  symbolOf(subject) || WORDS[language].subject(subject);
 
 /** All firing alerts as they stand after the changes. */
 function current(states: States, changes: readonly AlertChange[]): { id: AlertId; state: Firing }[] {

@@ -1,45 +1,98 @@
-// Sections become one message: worst first, the first few in full, the rest by their first lines.
+// Sections become one message: worst first, the first few in full, the rest as a count with names. The one thing to know: what people
+// read is short, but nothing is lost: `moreSections` names every alert, for programs and for the message that is made of late rows.
 import type { Language } from "./format.ts";
 import { type Message, SEVERITIES, type Section, type Severity } from "./ports.ts";
+import { TOLD_IN_FULL } from "./ranking.ts";
 import { WORDS, type Words } from "./words/index.ts";
+import { RANKING_WORDS, type Standing } from "./words/ranking.ts";
 
-/** Told in full; the rest by its first line. */
-const FULL_SECTIONS = 5;
+/** Names behind the count. */
+const NAMES_MAX = 30;
 
 /** What a message holds besides its sections. */
 interface Extra {
   readonly account: string;
   readonly subject: string;
   /** Living messages only: alerts of the conversation that did not change now, worst first, one line each. */
-  readonly standing?: readonly { readonly severity: Severity; readonly text: string }[];
+  readonly standing?: readonly StandingRow[];
   /** Living messages only: how many alerts the conversation began with. */
   readonly size?: number;
 }
 
-/** Told in passing: it has happened and is no trouble, so beside something that is over it does not set the tone. */
-export type Told = Section & { readonly isPassing?: boolean };
+interface StandingRow {
+  readonly severity: Severity;
+  readonly text: string;
+  /** What it goes by among many; else it is only counted. */
+  readonly name?: string;
+}
+
+/**
+ * `isPassing`: it has happened and is no trouble, so beside something that is over it does not set the tone. `name`: what it goes by
+ * among many, "BTCUSDT"; else its reference.
+ */
+export type Told = Section & { readonly isPassing?: boolean; readonly name?: string };
 
 /** Sections (worst first already) as one message. */
 export function compose(told: readonly Told[], extra: Extra, language: Language): Message {
   const standing = extra.standing ?? [];
-  const sections = told.map(({ isPassing: _, ...section }): Section => section);
+  const sections = told.map(({ isPassing: _, name: __, ...section }): Section => section);
   const lasting = told.filter(({ isPassing }) => isPassing !== true);
   const leading = lasting.length === 0 ? told : lasting;
   const firing = [...leading.filter(({ kind }) => !isOver(kind)), ...standing].map(({ severity }) => severity);
   const severity = SEVERITIES.findLast((rung) => firing.includes(rung)) ?? "resolved";
   const rest = sections
-    .slice(FULL_SECTIONS)
+    .slice(TOLD_IN_FULL)
     .map(({ kind, severity, headline, ref }) => ({ kind, severity, headline, ref }));
   const isLiving = extra.size !== undefined;
   return {
     kind: loudest(leading),
     severity,
     title: title(sections, firing.length, severity, extra, WORDS[language]),
-    sections: sections.slice(0, FULL_SECTIONS),
-    more: [...rest.map(({ headline, ref }) => `${headline} ${ref}`), ...standing.map(({ text }) => text)],
+    sections: sections.slice(0, TOLD_IN_FULL),
+    more: [...restLines(told.slice(TOLD_IN_FULL), language), ...standingLines(standing, language)],
     ...(rest.length > 0 && !isLiving && { moreSections: rest }),
     subject: extra.subject,
   };
+}
+
+/** What is not told in full. One alone by its first line: as a count it would be no shorter. */
+function restLines(rest: readonly Told[], language: Language): readonly string[] {
+  const words = RANKING_WORDS[language];
+  if (rest.length < 2) return rest.map(({ headline, ref }) => `${headline} ${ref}`);
+  const kinds = rest.map(({ kind, severity }) => (kind === "resolved" || kind === "ended" ? kind : severity));
+  const names = rest.map(({ name, ref }) => name ?? ref).filter((name) => name !== ""); // older versions wrote no ref
+  return [words.rest(rest.length, counted(kinds, language), listed(names, language))];
+}
+
+function standingLines(rows: readonly StandingRow[], language: Language): readonly string[] {
+  const words = RANKING_WORDS[language];
+  if (rows.length <= TOLD_IN_FULL + 1) return rows.map(({ text }) => text);
+  const rest = rows.slice(TOLD_IN_FULL);
+  const kinds = rest.map(({ severity }) => severity);
+  const names = rest.flatMap(({ name }) => name ?? []);
+  return [
+    ...rows.slice(0, TOLD_IN_FULL).map(({ text }) => text),
+    words.standingRest(rest.length, counted(kinds, language), listed(names, language)),
+  ];
+}
+
+const WORST_FIRST = [...SEVERITIES.toReversed(), "resolved", "ended"] as const;
+
+/** "20 critical", "15 warning". */
+function counted(kinds: readonly Standing[], language: Language): readonly string[] {
+  const words = RANKING_WORDS[language];
+  return WORST_FIRST.flatMap((standing) => {
+    const count = kinds.filter((kind) => kind === standing).length;
+    if (count === 0) return [];
+    return [count === kinds.length ? words.all(words.standing[standing]) : words.some(count, words.standing[standing])];
+  });
+}
+
+/** The first of them, each once. */
+function listed(all: readonly string[], language: Language): string {
+  const names = [...new Set(all)].filter((name) => name !== "");
+  const shown = names.length > NAMES_MAX ? [...names.slice(0, NAMES_MAX), "…"] : names;
+  return RANKING_WORDS[language].names(shown);
 }
 
 function title(

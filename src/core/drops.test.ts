@@ -1,17 +1,27 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { compileDrop, type DropConfig, fallOf, type Sample } from "./drops.ts";
+import { BARS_3X } from "../../test/support/answers.ts";
+import { fallOf, type Sample } from "./drops.ts";
 import { rank } from "./lifecycle.ts";
+import type { Observation } from "./observe.ts";
+import { compile } from "./rules/compile.ts";
+import type { Ladder, RuleConfig } from "./rules/types.ts";
 
 const MIN = 60_000;
 const NOW = 1_000 * MIN;
-const CONFIG: DropConfig = {
+type Drop = Extract<Ladder, { kind: "drop" }>;
+const LADDER: Drop = {
+  kind: "drop",
+  rungs: { warning: 10, critical: 20 },
+  withinMs: 15 * MIN,
+  onlyBelow: undefined,
+};
+const CONFIG: RuleConfig = {
   id: "fast-fall",
   on: "cross",
   field: "marginLevel",
   symbols: "all",
-  dropsByPct: { warning: 10, critical: 20 },
-  withinMs: 15 * MIN,
+  ladder: LADDER,
   hysteresisPct: 20,
   forMs: 0,
   clearAfterMs: 60_000,
@@ -20,8 +30,25 @@ const CONFIG: DropConfig = {
 /** [minutes ago, value]: */
 const samples = (...list: readonly (readonly [number, number])[]): readonly Sample[] =>
   list.map(([ago, value]) => ({ atMs: NOW - ago * MIN, value }));
-const verdict = (list: readonly Sample[], over: Partial<DropConfig> = {}, hasDebt = true) =>
-  compileDrop({ ...CONFIG, ...over })?.evaluate(list, NOW, hasDebt);
+
+/** What the rule says of an observation whose fall is that of these samples. */
+function verdict(list: readonly Sample[], over: Partial<RuleConfig> = {}, hasDebt = true) {
+  const config = { ...CONFIG, ...over };
+  const { ladder } = config;
+  const fall = fallOf(list, ladder.kind === "drop" ? ladder.withinMs : 0, NOW);
+  const seen: Observation = {
+    account: "main",
+    subject: "cross",
+    atMs: NOW,
+    class: "OK",
+    hasDebt,
+    values: {},
+    falls: new Map(fall && [[config.id, fall]]),
+    source: undefined,
+    problem: undefined,
+  };
+  return compile(config)?.evaluate(seen, BARS_3X);
+}
 
 test.each([
   { name: "no sample", list: samples(), breached: undefined },
@@ -60,11 +87,10 @@ test("it says from where, since when, and by how much", () => {
   expect(verdict(samples([14, 1.4], [12, 1.5], [11, 1.5], [0, 1.17]))).toEqual({
     breached: "critical",
     held: "critical",
-    thresholdPct: 20,
-    dropPct: 22,
-    from: 1.5,
-    fromAtMs: NOW - 11 * MIN,
-    to: 1.17,
+    value: 22,
+    threshold: 20,
+    fall: { dropPct: 22, from: 1.5, fromAtMs: NOW - 11 * MIN, to: 1.17 },
+    isUnknownStatus: false,
   });
 });
 
@@ -72,7 +98,7 @@ test("a rung is held until the fall is smaller than it by the hysteresis", () =>
   expect(verdict(samples([10, 1], [0, 0.83]))).toMatchObject({
     breached: "warning",
     held: "critical",
-    thresholdPct: 10,
+    threshold: 10,
   });
   expect(verdict(samples([10, 1], [0, 0.8401]))).toMatchObject({ breached: "warning", held: "warning" });
 });
@@ -81,6 +107,33 @@ test("a level without debt cannot fall into danger, other fields can", () => {
   const list = samples([10, 1.5], [0, 1.2]);
   expect(verdict(list, {}, false)).toBeUndefined();
   expect(verdict(list, { field: "totalNetAssetOfBtc" }, false)?.breached).toBe("critical");
+});
+
+// Nothing opens on the edge, and what is open stays so until it is 2 % above it.
+test.each([
+  { name: "below it", to: 1.19, breached: "critical" },
+  { name: "on it", to: 1.2, breached: null },
+  { name: "2 % above it, less a little", to: 1.2239, breached: null },
+  { name: "2 % above it", to: 1.224, breached: undefined },
+])("a fall that counts only below a level, $name", ({ to, breached }) => {
+  const ladder: Drop = { ...LADDER, onlyBelow: { kind: "number", value: 1.2 } };
+  expect(verdict(samples([10, 1.5], [0, to]), { ladder })?.breached).toBe(breached);
+});
+
+test("a bar may be what it counts below", () => {
+  const ladder: Drop = { ...LADDER, onlyBelow: { kind: "bar", bar: "normalBar", plusPct: 0 } };
+  expect(verdict(samples([10, 2], [0, 1.53]), { ladder })).toBeUndefined();
+  expect(verdict(samples([10, 2], [0, 1.5]), { ladder })?.breached).toBeNull();
+  expect(verdict(samples([10, 2], [0, 1.4999]), { ladder })?.breached).toBe("critical");
+});
+
+test("of a rule whose fall nobody knows nothing is said", () => {
+  expect(verdict([])).toBeUndefined();
+});
+
+test("the amounts of messages lead to where the rule says, else nowhere", () => {
+  expect(compile(CONFIG)?.target(BARS_3X)).toBeUndefined();
+  expect(compile({ ...CONFIG, target: { kind: "number", value: 1.5 } })?.target(BARS_3X)).toBe(1.5);
 });
 
 test("a net worth that falls below zero has fallen by more than all", () => {
@@ -93,17 +146,17 @@ test("what was never above zero has no share to fall by", () => {
 });
 
 test.each(["noField", "tradeEnabled", "marginLevelStatus", "accountType"])("there is no such rule on %s", (field) => {
-  expect(compileDrop({ ...CONFIG, field })).toBeUndefined();
+  expect(compile({ ...CONFIG, field })).toBeUndefined();
 });
 
 test("a rule covers its own subjects", () => {
-  expect(compileDrop(CONFIG)?.coversSubject("cross")).toBe(true);
-  expect(compileDrop(CONFIG)?.coversSubject("isolated BTCUSDT")).toBe(false);
-  const pairs = compileDrop({ ...CONFIG, on: "isolated", symbols: ["BTCUSDT"] });
+  expect(compile(CONFIG)?.coversSubject("cross")).toBe(true);
+  expect(compile(CONFIG)?.coversSubject("isolated BTCUSDT")).toBe(false);
+  const pairs = compile({ ...CONFIG, on: "isolated", symbols: ["BTCUSDT"] });
   expect(pairs?.coversSubject("isolated BTCUSDT")).toBe(true);
   expect(pairs?.coversSubject("isolated ETHUSDT")).toBe(false);
   expect(pairs?.coversSubject("cross")).toBe(false);
-  expect(compileDrop({ ...CONFIG, on: "isolated" })?.coversSubject("isolated ETHUSDT")).toBe(true);
+  expect(compile({ ...CONFIG, on: "isolated" })?.coversSubject("isolated ETHUSDT")).toBe(true);
 });
 
 const anySamples = fc
@@ -115,7 +168,7 @@ test("held is never milder than breached, and samples outside the window say not
     fc.property(anySamples, (list) => {
       const found = verdict(list);
       if (found !== undefined) expect(rank(found.held)).toBeGreaterThanOrEqual(rank(found.breached));
-      const inside = list.filter(({ atMs }) => atMs >= NOW - CONFIG.withinMs);
+      const inside = list.filter(({ atMs }) => atMs >= NOW - LADDER.withinMs);
       expect(verdict(inside)).toEqual(found);
     }),
   );

@@ -10,6 +10,7 @@ import {
   percent,
   plain,
   price,
+  unpadded,
   zoneName,
 } from "./format.ts";
 
@@ -207,5 +208,19 @@ describe("times", () => {
     const midnight = Date.UTC(2020, 6, 1, 22);
     expect(clockTime(midnight, midnight, { timezone: "Europe/Berlin", language: "en" })).toBe("00:00");
     expect(zoneName(midnight, "Europe/Berlin")).toBe("CEST");
+  });
+});
+
+describe("zeros that say nothing", () => {
+  test.each([
+    ["0.2000", "0.2"],
+    ["0.02143", "0.02143"],
+    ["0.0000", "0"],
+    ["1,333.30", "1,333.30"],
+    ["10.00", "10.00"],
+    ["100", "100"],
+    ["0", "0"],
+  ])("%s reads %s", (text, expected) => {
+    expect(unpadded(text)).toBe(expected);
   });
 });

@@ -44,6 +44,11 @@ export function plain(value: number, beside?: number): string {
   return grouped(value, decimalsFor(value), beside);
 }
 
+/** Without the zeros at its end that say nothing: "0.2000" is "0.2". Cents are left: "1,333.30". */
+export function unpadded(text: string): string {
+  return text.startsWith("0.") ? text.replace(/\.?0+$/, "") : text;
+}
+
 /** Thresholds are worked out to ten places: see `tidy` in rules/compile.ts. */
 const LIMIT_DECIMALS = 10;
 const PRICE_DECIMALS = 10;

@@ -49,7 +49,7 @@ describe("one alert", () => {
       lines(
         "CRITICAL · main · cross margin level 1.24 (below 1.30) · of 23:05 UTC, delivered late",
         "Liquidation at 1.10 is an 11.3 % fall away (all collateral together).",
-        "Back to 1.50: add 11,700 USDT, or repay 7,800 USDT from outside, or sell and repay 23,400 USDT.",
+        "Back to 1.53: add 13,050 USDT, or repay 8,529.42 USDT from outside, or sell and repay 24,623 USDT.",
         "Critical since 23:05 UTC, rising from warning since 20:10. Data 0 s old at 23:05:02.",
         "Waited for desk: Slack failed (HTTP 503).",
         "#2",
@@ -160,14 +160,17 @@ describe("several alerts", () => {
       "opened A39 · of 23:05 UTC #A39-1",
       ...[0, 1, 2].map((n) => `resolved A${n} · of 23:05 to 23:50 UTC #A${n}-1`),
     ]);
-    expect(message.more).toHaveLength(35);
-    expect(message.more.every((line) => line.startsWith("resolved "))).toBe(true);
+    expect(message.more).toEqual([expect.stringMatching(/^35 more: all resolved · A3USDT, A4USDT, .*, A32USDT, …$/)]);
+    expect(message.moreSections?.map(({ ref }) => ref)).toEqual(Array.from({ length: 35 }, (_, n) => `#A${n + 3}-1`));
+    expect(message.moreSections?.every(({ headline }) => headline.startsWith("resolved "))).toBe(true);
   });
 
   test("a message from before an upgrade does not say how its further alerts stand: they count as it does", () => {
-    const { moreSections: _, ...old } = storm(7, "opened", "warning");
+    const { moreSections = [], ...told } = storm(7, "opened", "warning");
+    const old = { ...told, more: moreSections.map(({ headline, ref }) => `${headline} ${ref}`) };
     const { message } = late([rowOf("old", { message: old, incidents: incidents(7), enqueuedAtMs: at(23, 5) })]);
-    expect(message.more.map((line) => line.trim())).toEqual([
+    expect(message.more).toEqual(["2 more: all warning · A5USDT, A6USDT"]);
+    expect(message.moreSections?.map(({ headline }) => headline)).toEqual([
       "opened A5 #A5-1 · of 12 Mar 23:05 UTC",
       "opened A6 #A6-1 · of 12 Mar 23:05 UTC",
     ]);
@@ -242,7 +245,7 @@ test("whatever the rows hold, every incident is in the late one once, and it nev
       const rows = given.map((over, n) => rowOf(`${n}`, { ...over, enqueuedAtMs: at(20, n) }));
       const { message, incidents } = late(rows, { reason: `${reason}` });
       expect(new Set(incidents).size).toBe(incidents.length);
-      expect(message.sections.length + message.more.length).toBe(incidents.length);
+      expect(message.sections.length + (message.moreSections?.length ?? 0)).toBe(incidents.length);
       const last = new Map(rows.flatMap((each) => each.incidents.map((id, n) => [id, toldAt(each.message, n)])));
       const firing = [...last.values()].filter((each) => each.kind !== "resolved" && each.kind !== "ended");
       expect(message.severity === "resolved").toBe(firing.length === 0);

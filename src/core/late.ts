@@ -1,7 +1,8 @@
 // Rows that waited too long for their recipient become one message: each incident once, as it stands by now, with the time of the
 // event and the words "delivered late" in the first line. Pure, and made of the rows alone: the same rows give the same words, also
 // after a restart.
-import { compose, isOver, loudest } from "./compose.ts";
+import { alertIdOf, nameOf } from "./announce.ts";
+import { compose, isOver, loudest, type Told } from "./compose.ts";
 import * as format from "./format.ts";
 import { rank } from "./lifecycle.ts";
 import type { Message, NewRow, Section } from "./ports.ts";
@@ -21,6 +22,7 @@ export interface LateContext {
 interface Mention {
   readonly section: Section;
   readonly atMs: number;
+  readonly incident: string;
 }
 
 /** All that waits of one incident, in order. */
@@ -59,9 +61,11 @@ function lateMessage(
   const words = WORDS[locale.language];
   const stories = worstFirst(storiesOf(rows));
   const isOnly = stories.length === 1;
-  const sections = stories.map((story, index) => {
+  const sections = stories.map((story, index): Told => {
     const because = index > 0 || reason === null ? [] : [words.lateReason(rows[0].notifier, reason.replace(/\.$/, ""))];
-    return lateSection(story, isOnly, because, nowMs, locale);
+    const id = incidentIn(story[0].incident);
+    const told = lateSection(story, isOnly, because, nowMs, locale);
+    return id === undefined ? told : { ...told, name: nameOf(id, locale) };
   });
   const account = [...new Set(rows.flatMap(({ incidents }) => incidents.flatMap(accountOf)))].join(", ");
   const subject = isOneConversation ? rows[0].message.subject : words.lateSubject(account, sections.length);
@@ -129,7 +133,7 @@ function storiesOf(rows: readonly NewRow[]): readonly Story[] {
   for (const row of rows) {
     for (const [index, section] of toldBy(row.message).entries()) {
       const incident = row.incidents[index] ?? `${row.key}#${index}`;
-      const mention: Mention = { section, atMs: row.enqueuedAtMs };
+      const mention: Mention = { section, atMs: row.enqueuedAtMs, incident };
       const story = stories.get(incident);
       if (story === undefined) stories.set(incident, [mention]);
       else story.push(mention);
@@ -158,3 +162,6 @@ const accountOf = (incident: string): readonly string[] => {
   const at = incident.indexOf("|");
   return at === -1 ? [] : [incident.slice(0, at)];
 };
+
+/** The alert in an incident's id, without its rule. */
+const incidentIn = (incident: string) => alertIdOf(incident.slice(0, Math.max(0, incident.lastIndexOf("|"))), "");

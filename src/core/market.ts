@@ -41,3 +41,9 @@ export interface MarketReader {
   restrictions(signal: AbortSignal): Promise<Read<Restrictions>>;
   prices(signal: AbortSignal): Promise<Read<Prices>>;
 }
+
+/** Public prices, in a lane of their own: no key's requests wait for them. Does not reject. */
+export interface PriceReader {
+  /** Of these symbols, else of all. A symbol that the exchange does not know makes the read of a list fail as a whole. */
+  prices(symbols: readonly string[] | undefined, signal: AbortSignal): Promise<Read<Prices>>;
+}

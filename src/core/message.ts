@@ -5,16 +5,18 @@ import * as format from "./format.ts";
 import type { Firing } from "./lifecycle.ts";
 import { symbolOf } from "./observe.ts";
 import type { AlertId, Section, Severity } from "./ports.ts";
-import type { FieldName } from "./rules/fields.ts";
+import type { Rule } from "./rules/compile.ts";
 import type { Situation } from "./situation.ts";
 import { daemonHeadline, daemonLines } from "./tell-daemon.ts";
 import { blindLines, goneLines, undeliveredLines } from "./tell-feed.ts";
-import { fieldHeadline, fieldLines, valueText } from "./tell-field.ts";
+import { fieldLines } from "./tell-field.ts";
 import { flagsHeadline, flagsLines } from "./tell-flags.ts";
 import { historyHeadline, historyLines } from "./tell-history.ts";
+import { interestHeadline, interestLines } from "./tell-interest.ts";
 import { marketHeadline, marketLines } from "./tell-market.ts";
 import { pushHeadline, pushLines } from "./tell-push.ts";
 import { sourceHeadline, sourceLines } from "./tell-source.ts";
+import { fieldHeadline, standingText, watched } from "./tell-value.ts";
 import { isOwnEvent } from "./words/events.ts";
 import { WORDS, type Words } from "./words/index.ts";
 
@@ -41,14 +43,19 @@ export function isPassing({ transition, facts }: Situation): boolean {
   );
 }
 
-/** The line of an alert that did not change now, for the living message. `field`: what its rule watches; undefined for our own rules. */
-export function standing(id: AlertId, state: Firing, field: FieldName | undefined, locale: format.Locale): string {
-  const words = WORDS[locale.language];
+/** The line of an alert that did not change now, for the living message. `rule`: undefined for our own rules. */
+export function standing(
+  id: AlertId,
+  state: Firing,
+  rule: Pick<Rule, "field" | "ladder"> | undefined,
+  locale: format.Locale,
+): string {
+  const { language } = locale;
+  const words = WORDS[language];
   const subject = words.subject(id.subject);
-  const value = field === undefined || state.value === null ? "" : valueText(field, state.value, undefined, words);
   const what =
-    field === undefined ? `${subject}: ${ownWords(id.rule, words)}` : words.is(subject, words.field[field], value);
-  return `${words.headSeverity[state.severity]} · ${id.account} · ${what.trim()} ${refOf(state)}`;
+    rule === undefined ? `${subject}: ${ownWords(id.rule, words)}` : standingText(subject, rule, state.value, language);
+  return `${words.headSeverity[state.severity]} · ${id.account} · ${what} ${refOf(state)}`;
 }
 
 /** "#A1B2-3": incident and number of its last transition. */
@@ -72,7 +79,7 @@ export function conversation(situations: readonly Situation[], language: format.
   const [first] = situations;
   if (first === undefined) return "margind";
   const { account } = first.id;
-  if (situations.length === 1) return words.mailSubject(account, about(first, words));
+  if (situations.length === 1) return words.mailSubject(account, about(first, language));
   const subjects = [...new Set(situations.map(({ id }) => symbolOf(id.subject) || words.subject(id.subject)))];
   const some = subjects.slice(0, SUBJECTS_MAX).join(", ");
   return words.mailSubjectMany(account, situations.length, subjects.length > SUBJECTS_MAX ? `${some}, …` : some);
@@ -89,7 +96,7 @@ function headline(situation: Situation, nowMs: number, locale: format.Locale): s
     `${headWord(transition.kind, transition.severity, id.rule, words)} · ${id.account} · ${text}`;
   switch (facts.about) {
     case "field":
-      return head(fieldHeadline(facts, transition.kind, subject, words, transition.from));
+      return head(fieldHeadline(facts, transition.kind, subject, language, transition.from));
     case "blind": {
       const lastedMs = facts.blindness?.silentMs ?? nowMs - transition.state.openedAtMs;
       const lasted = format.duration(lastedMs, language);
@@ -99,6 +106,7 @@ function headline(situation: Situation, nowMs: number, locale: format.Locale): s
       const { problem } = facts;
       if (problem === undefined) return head(`${subject}: ${words.configRight}`);
       if (problem.kind === "disorder") return head(`${subject}: ${words.disorder(problem.rule)}`);
+      if (problem.kind === "no_field") return head(`${subject}: ${words.noField(problem.rule)}`);
       return head(`${subject}: ${problem.kind === "not_opened" ? words.notOpened : words.notCreated}`);
     }
     case "gone":
@@ -123,6 +131,8 @@ function headline(situation: Situation, nowMs: number, locale: format.Locale): s
       return head(pushHeadline(facts, situation, nowMs, locale));
     case "source":
       return head(sourceHeadline(facts, situation, nowMs, locale));
+    case "interest":
+      return head(interestHeadline(facts, situation, nowMs, locale));
   }
 }
 
@@ -133,9 +143,10 @@ function headWord(kind: Section["kind"], severity: Severity, rule: string, words
   return kind === "reminded" ? words.head.still(words.headSeverity[severity]) : words.headSeverity[severity];
 }
 
-function about({ id, facts }: Situation, words: Words): string {
+function about({ id, facts }: Situation, language: format.Language): string {
+  const words = WORDS[language];
   const subject = words.subject(id.subject);
-  if (facts.about === "field") return words.is(subject, words.field[facts.field], "").trim();
+  if (facts.about === "field") return watched(facts, subject, language);
   if (facts.about === "undelivered") return `${subject} ${words.cannotDeliver}`;
   if (facts.about === "blind") return words.head.blind.toLowerCase();
   if (facts.about === "daemon") return ownWords(id.rule, words);
@@ -156,6 +167,7 @@ function lines(situation: Situation, nowMs: number, locale: format.Locale): read
     case "config": {
       const { problem } = facts;
       if (problem === undefined) return [];
+      if (problem.kind === "no_field") return [words.noFieldDo(words.field[problem.field], problem.accountType)];
       if (problem.kind === "disorder") return [words.disorderDo(problem.milder, problem.worse)];
       return [problem.kind === "not_opened" ? words.notOpenedDo : words.notCreatedDo];
     }
@@ -180,5 +192,7 @@ function lines(situation: Situation, nowMs: number, locale: format.Locale): read
       return pushLines(facts, situation, nowMs, locale);
     case "source":
       return sourceLines(facts, situation, nowMs, locale);
+    case "interest":
+      return interestLines(facts, situation, nowMs, locale);
   }
 }

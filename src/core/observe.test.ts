@@ -239,7 +239,7 @@ test.each([
 
 test("every field that a rule may watch comes from its answer", () => {
   expect(
-    only(cross(1.24, { collateralMarginLevel: 1.2, tradeEnabled: false, accountType: "MARGIN_2" })).values,
+    only(cross(1.24, { collateralMarginLevel: 1.2, tradeEnabled: false, accountType: "MARGIN_1" })).values,
   ).toEqual({
     marginLevel: 1.24,
     collateralMarginLevel: 1.2,
@@ -249,7 +249,7 @@ test("every field that a rule may watch comes from its answer", () => {
     transferInEnabled: true,
     borrowEnabled: true,
     tradeEnabled: false,
-    accountType: "MARGIN_2",
+    accountType: "MARGIN_1",
     totalAssetOfBtc: 5.58,
     totalLiabilityOfBtc: 4.5,
     totalNetAssetOfBtc: expect.closeTo(1.08, 9),
@@ -263,6 +263,13 @@ test("every field that a rule may watch comes from its answer", () => {
     indexPrice: 10_000,
     liquidatePrice: 9_500,
   });
+});
+
+test("an account whose level is not assets over liabilities has no distance, and is valid all the same", () => {
+  const used = { cross: new Set(["liquidationDistancePct"] as const), isolated: new Set<never>() };
+  const [pro] = observe(cross(1.24, { accountType: "MARGIN_2" }), { used });
+  expect(pro).toMatchObject({ class: "OK", values: { marginLevel: 1.24 } });
+  expect(pro?.values).not.toHaveProperty("liquidationDistancePct");
 });
 
 test("the distance of the public sample is Binance's own liquidateRate", () => {

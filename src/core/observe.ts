@@ -1,6 +1,7 @@
 // An answer of the exchange becomes observations: one per subject, with derived fields and a class. Only class OK may lower
 // or resolve an alert. The one thing to know: debt is judged by borrowed + interest, never by the margin level, because an
 // empty account answers 0.00000000 in the documents and 999 live, and neither is danger.
+import type { Fall } from "./drops.ts";
 import type { AssetBalance, Bars, CrossAnswer, IsolatedAnswer, PairAnswer, PairLeg, Source, Subject } from "./ports.ts";
 import { FIELDS, type FieldInfo, type FieldName, type LevelStatus } from "./rules/fields.ts";
 
@@ -15,6 +16,8 @@ export interface Observation {
   readonly hasDebt: boolean;
   /** Empty unless the class is OK. */
   readonly values: Values;
+  /** How far fields fell lately, by the id of the rule that asks; added by who remembers, see src/memory.ts. */
+  readonly falls?: ReadonlyMap<string, Fall>;
   /** Where the values come from, for amounts in messages; undefined for MISSING. */
   readonly source: CrossAnswer | PairAnswer | undefined;
   /** Why it is INVALID, or what is odd about a subject that the config names; else undefined. */
@@ -45,8 +48,12 @@ export function observeCross(answer: CrossAnswer, context: Context): Observation
   if (assets === undefined) return invalid("cross", context, answer, "userAssets");
   if (isDebtUnknown(answer, assets)) return invalid("cross", context, answer, "totalLiabilityOfBtc");
   const hasDebt = assets.some(owes) || (answer.totalLiabilityOfBtc ?? 0) > 0;
-  return classify("cross", context, answer, hasDebt, context.used.cross, crossValues(answer, hasDebt, context.bars));
+  const used = isQuotient(answer) ? context.used.cross : withoutQuotient(context.used.cross);
+  return classify("cross", context, answer, hasDebt, used, crossValues(answer, hasDebt, context.bars));
 }
+
+const withoutQuotient = (fields: ReadonlySet<FieldName>): ReadonlySet<FieldName> =>
+  new Set([...fields].filter((field) => !needsQuotient(field)));
 
 // "No debt" resolves alerts, so it needs evidence: a list without one row, or a total that cannot be read, is none.
 function isDebtUnknown({ totalLiabilityOfBtc, problems }: CrossAnswer, assets: readonly AssetBalance[]): boolean {
@@ -123,6 +130,14 @@ export const heldOf = (balance: AssetBalance): number => balance.free + balance.
 export const isLong = (base: PairLeg, quote: PairLeg): boolean =>
   heldOf(base) * debtOf(quote) >= heldOf(quote) * debtOf(base);
 
+/** Is the level of this account assets over liabilities? Not for MARGIN_2; of a type that nobody knows it cannot be said. */
+export const isQuotient = ({ accountType }: Pick<CrossAnswer, "accountType">): boolean =>
+  accountType === undefined || accountType === "MARGIN_1";
+
+/** Fields of the cross account that need its level to be assets over liabilities: another account does not have them. */
+export const needsQuotient = (field: FieldName): boolean =>
+  field === "liquidationDistancePct" || field === "minutesToLiquidation";
+
 /** Owes anything at all. */
 export const owes = (balance: AssetBalance): boolean => balance.borrowed > 0 || balance.interest > 0;
 
@@ -152,7 +167,9 @@ function crossValues(answer: CrossAnswer, hasDebt: boolean, bars: Bars): Values 
     ),
     ...defined(
       "liquidationDistancePct",
-      hasDebt && level !== undefined ? crossDistancePct(level, bars.forceLiquidationBar) : undefined,
+      hasDebt && level !== undefined && isQuotient(answer)
+        ? crossDistancePct(level, bars.forceLiquidationBar)
+        : undefined,
     ),
     ...defined("transferOutEnabled", answer.transferOutEnabled),
     ...defined("transferInEnabled", answer.transferInEnabled),
@@ -191,7 +208,7 @@ function classify(
   values: Values,
 ): Observation {
   for (const field of used) {
-    if (values[field] === undefined && (hasDebt || !dependsOnDebt(field)))
+    if (values[field] === undefined && (hasDebt || !dependsOnDebt(field)) && !isOfTime(field))
       return invalid(subject, context, source, field);
   }
   const { account, atMs } = context;
@@ -202,6 +219,12 @@ function classify(
 export function dependsOnDebt(field: FieldName): boolean {
   const info: FieldInfo = FIELDS[field];
   return info.needsDebt === true || info.type === "status";
+}
+
+/** Comes later, from more than one answer: see FieldInfo. */
+export function isOfTime(field: FieldName): boolean {
+  const info: FieldInfo = FIELDS[field];
+  return info.isOfTime === true;
 }
 
 function invalid(subject: Subject, context: Context, source: CrossAnswer | PairAnswer, field: string): Observation {

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
-import { cross, debtFree, emptyPair, FETUSDT, isolated, longPair, observe } from "../../test/support/answers.ts";
+import { cross, debtFree, emptyPair, FETUSDT, isolated, leg, longPair, observe } from "../../test/support/answers.ts";
 import type { States } from "./advance.ts";
 import type { AlertState } from "./lifecycle.ts";
+import type { Prices } from "./market.ts";
 import { pictureOf, severityOf, withSeverities } from "./picture.ts";
 import type { Answer, ReadResult, Severity, Subject } from "./ports.ts";
 import type { Known } from "./situation.ts";
@@ -41,6 +42,7 @@ function look(
   atMs: number,
   answers: readonly (Answer | "failed")[],
   states = NONE,
+  prices?: Prices,
 ): Snapshot {
   const indebted = new Set<Subject>(before?.known.map(({ subject }) => subject));
   const results = answers.map((answer): ReadResult => {
@@ -48,13 +50,13 @@ function look(
     return answer === "failed" ? { ok: false, atMs, source: "cross", failure } : { ok: true, atMs, answer };
   });
   const observations = answers.flatMap((answer) => (answer === "failed" ? [] : observe(answer, { atMs, indebted })));
-  return pictureOf({ account: "main", sources: ["cross", "isolated"], before, states, observations, results });
+  return pictureOf({ account: "main", sources: ["cross", "isolated"], before, states, observations, results, prices });
 }
 
 const known = ({ known: list }: Snapshot): string[] =>
   list.map(({ subject, atMs, level }) => `${subject} ${level} @${atMs}`);
 
-test("what is in debt is known, nearest to its liquidation first, with what people ask for", () => {
+test("what is in debt is known, most at stake first, with what people ask for", () => {
   const pairs = [longPair("AUSDT", 9), longPair("BUSDT", 4), emptyPair("CUSDT")];
   expect(look(undefined, 5, [cross(1.24), isolated(pairs)])).toEqual({
     account: "main",
@@ -67,6 +69,7 @@ test("what is in debt is known, nearest to its liquidation first, with what peop
         level: expect.closeTo(1.094, 3),
         status: "NORMAL",
         distancePct: 4,
+        debtUsdt: expect.closeTo(9142.86, 2),
         severity: null,
       },
       {
@@ -75,6 +78,7 @@ test("what is in debt is known, nearest to its liquidation first, with what peop
         level: expect.closeTo(1.154, 3),
         status: "NORMAL",
         distancePct: 9,
+        debtUsdt: expect.closeTo(8666.67, 2),
         severity: null,
       },
       {
@@ -83,6 +87,7 @@ test("what is in debt is known, nearest to its liquidation first, with what peop
         level: 1.24,
         status: "MARGIN_CALL",
         distancePct: expect.closeTo(11.29, 2),
+        debtUsdt: null,
         severity: null,
       },
     ],
@@ -103,6 +108,52 @@ test("what fires comes first, by how badly, as it is after the look", () => {
     ["isolated AUSDT", "critical"],
     ["cross", "info"],
     ["isolated BUSDT", null],
+  ]);
+});
+
+/** A pair so far from its liquidation, that owes so much. */
+const owing = (symbol: string, awayPct: number, owed: number) =>
+  longPair(symbol, awayPct, { quote: leg("USDT", { borrowed: owed }) });
+const subjects = ({ known: list }: Snapshot) => list.map(({ subject }) => subject.replace("isolated ", ""));
+
+test("among equally severe ones the most at stake comes first: half as far is four times the debt", () => {
+  const pairs = [owing("AUSDT", 4, 300), owing("BUSDT", 2, 100), owing("CUSDT", 4, 500), owing("DUSDT", 1, 1)];
+  expect(subjects(look(undefined, 5, [isolated(pairs)]))).toEqual(["CUSDT", "BUSDT", "AUSDT", "DUSDT"]);
+  const states = statesOf({ "isolated DUSDT": [firing("info")] });
+  expect(subjects(look(undefined, 5, [isolated(pairs)], states))).toEqual(["DUSDT", "CUSDT", "BUSDT", "AUSDT"]);
+});
+
+test("the debt of the cross account is known where bitcoin has a price; where it has none it counts as the largest", () => {
+  const answers = [cross(1.375), isolated([owing("AUSDT", 10, 44_000)])];
+  const priced = (bitcoin: number | undefined) =>
+    look(undefined, 5, answers, NONE, bitcoin === undefined ? undefined : new Map([["BTCUSDT", bitcoin]]));
+  expect(priced(10_000).known.map(({ debtUsdt }) => debtUsdt)).toEqual([44_000, 45_000]);
+  expect(subjects(priced(10_000))).toEqual(["AUSDT", "cross"]);
+  expect(priced(undefined).known.map(({ debtUsdt }) => debtUsdt)).toEqual([44_000, null]);
+});
+
+test("a source without an answer keeps its place by what was known of its debt", () => {
+  const first = look(undefined, 5, [isolated([owing("AUSDT", 4, 1_000), owing("BUSDT", 4, 10)])]);
+  const second = look(first, 10, [cross(1.375)], NONE, new Map([["BTCUSDT", 10_000]]));
+  expect(second.known.map(({ subject, debtUsdt }) => [subject, debtUsdt])).toEqual([
+    ["cross", 45_000],
+    ["isolated AUSDT", 1_000],
+    ["isolated BUSDT", 10],
+  ]);
+});
+
+test("what an older version wrote says nothing of debts: they count as the largest", () => {
+  const first = look(undefined, 5, [isolated([owing("AUSDT", 4, 1_000), owing("BUSDT", 5, 900_000)])]);
+  const older = { ...first, known: first.known.map(({ debtUsdt: _, ...rest }) => rest) };
+  expect(subjects(look(older, 10, [cross(5)]))).toEqual(["AUSDT", "BUSDT", "cross"]);
+});
+
+test("of an account whose level is not assets over liabilities no distance is known: it comes first", () => {
+  const pro = cross(1.9, { accountType: "MARGIN_2" });
+  const { known: list } = look(undefined, 5, [pro, isolated([owing("AUSDT", 1, 1_000)])]);
+  expect(list.map(({ subject, distancePct }) => [subject, distancePct])).toEqual([
+    ["cross", null],
+    ["isolated AUSDT", 1],
   ]);
 });
 

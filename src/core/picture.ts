@@ -1,9 +1,11 @@
 // What is kept of an account between polls: for `status`, for blind messages, and to notice that a position is gone. Pure.
 import { type States, stateKey } from "./advance.ts";
 import { alertIdOf } from "./announce.ts";
-import { rank } from "./lifecycle.ts";
+import { rank as rankOf } from "./lifecycle.ts";
+import type { Prices } from "./market.ts";
 import { type Observation, sourceOf } from "./observe.ts";
-import type { ReadResult, Severity, Source, Subject } from "./ports.ts";
+import { type ReadResult, SEVERITIES, type Severity, type Source, type Subject } from "./ports.ts";
+import { exposureOf, inUsdt, rank } from "./ranking.ts";
 import type { Known } from "./situation.ts";
 import type { Snapshot } from "./store.ts";
 
@@ -17,21 +19,23 @@ export interface Look {
   readonly states: States;
   readonly observations: readonly Observation[];
   readonly results: readonly ReadResult[];
+  /** Public prices: what is owed in other coins is worth something only by them. */
+  readonly prices?: Prices | undefined;
 }
 
 /** The snapshot after a look: sources that gave no valid answer keep what was known of them. */
 export function pictureOf(look: Look): Snapshot {
-  const { account, sources, before, states, observations, results } = look;
+  const { account, sources, before, states, observations, results, prices } = look;
   const seen = new Map(observations.filter(({ class: kind }) => kind === "OK").map((item) => [item.subject, item]));
   const kept = (before?.known ?? []).filter(({ subject }) => !seen.has(subject));
-  const fresh = [...seen.values()].filter(({ hasDebt }) => hasDebt).map(knownOf);
+  const fresh = [...seen.values()].filter(({ hasDebt }) => hasDebt).map((item) => knownOf(item, prices));
   const known = [...kept, ...fresh].map((item) => ({ ...item, severity: severityOf(states, account, item.subject) }));
   const failed = results.find((result) => !result.ok);
   return {
     account,
     sources,
     okAtMs: { cross: okAt("cross", look), isolated: okAt("isolated", look) },
-    known: known.sort(worstFirst),
+    known: worstFirst(known, account),
     pairs: pairsIn(results) ?? before?.pairs ?? 0,
     trouble: failed?.ok === false ? failed.failure.code : (unreadIn(results) ?? troubleOf(observations)),
   };
@@ -53,14 +57,17 @@ export function withSeverities(known: readonly Known[], states: States, account:
 
 const isPosition = (subject: Subject): boolean => subject === "cross" || subject.startsWith("isolated ");
 
-function knownOf({ subject, atMs, values }: Observation): Omit<Known, "severity"> {
-  const { marginLevel, marginLevelStatus, liquidationDistancePct } = values;
+function knownOf(observation: Observation, prices: Prices | undefined): Omit<Known, "severity"> {
+  const { subject, atMs, values } = observation;
+  const { marginLevel, marginLevelStatus } = values;
+  const exposure = exposureOf(observation, prices);
   return {
     subject,
     atMs,
     level: typeof marginLevel === "number" ? marginLevel : null,
     status: typeof marginLevelStatus === "string" ? marginLevelStatus : null,
-    distancePct: typeof liquidationDistancePct === "number" ? liquidationDistancePct : null,
+    distancePct: exposure?.distancePct ?? null,
+    debtUsdt: inUsdt(exposure?.debt) ?? null,
   };
 }
 
@@ -68,7 +75,7 @@ function knownOf({ subject, atMs, values }: Observation): Omit<Known, "severity"
 export function severityOf(states: States, account: string, subject: Subject): Severity | null {
   let worst: Severity | null = null;
   for (const state of states.get(stateKey(account, subject))?.values() ?? []) {
-    if (state.phase === "firing" && rank(state.severity) > rank(worst)) worst = state.severity;
+    if (state.phase === "firing" && rankOf(state.severity) > rankOf(worst)) worst = state.severity;
   }
   return worst;
 }
@@ -102,6 +109,14 @@ function troubleOf(observations: readonly Observation[]): string | null {
   return problem?.kind === "field" ? problem.text : null;
 }
 
-function worstFirst(a: Known, b: Known): number {
-  return rank(b.severity) - rank(a.severity) || (a.distancePct ?? 100) - (b.distancePct ?? 100);
+/** By severity, then by what is at stake. */
+function worstFirst(known: readonly Known[], account: string): readonly Known[] {
+  const exposed = known.map((item) => {
+    const { subject, distancePct, debtUsdt } = item;
+    const debt = typeof debtUsdt === "number" ? { value: debtUsdt, asset: "USDT" } : undefined;
+    return { account, subject, distancePct: distancePct ?? undefined, debt, item };
+  });
+  return [...SEVERITIES.toReversed(), null].flatMap((severity) =>
+    rank(exposed.filter(({ item }) => item.severity === severity)).map(({ item }) => item),
+  );
 }

@@ -114,9 +114,9 @@ export interface Message {
   /** The first line. With one section it is that section's headline; with several it counts them. */
   readonly title: string;
   readonly sections: readonly Section[];
-  /** Headlines of further alerts that are not told in full, worst first. */
+  /** Further alerts that are not told in full, as people read it: how many, how bad, which. */
   readonly more: readonly string[];
-  /** The alerts behind `more`, in the same order, so that a late message can be made of several. */
+  /** The alerts behind `more`, worst first, so that a late message can be made of several. */
   readonly moreSections?: readonly Omit<Section, "lines">[] | undefined;
   /** Made of rows that had waited: it stands in their place, and its words are final. */
   readonly isLate?: boolean | undefined;

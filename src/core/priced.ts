@@ -2,7 +2,7 @@
 // worked out on it. The one thing to know: prices are ours, the level is the exchange's. Where the two do not agree, there is no book.
 import { priceInUsdt } from "./delisting-worth.ts";
 import type { Prices } from "./market.ts";
-import { debtOf, heldOf, owes } from "./observe.ts";
+import { debtOf, heldOf, isQuotient, owes } from "./observe.ts";
 import type { AssetBalance, CrossAnswer, PairAnswer } from "./ports.ts";
 
 /** Coins meant to be worth one dollar: that they rise is no danger to who owes them. */
@@ -62,10 +62,6 @@ export interface DistrustedBook {
 }
 
 export type PricedBook = Book | DistrustedBook;
-
-/** Is the level of this account assets over liabilities? Not for MARGIN_2; of a type that nobody knows it cannot be said. */
-export const isQuotient = ({ accountType }: CrossAnswer): boolean =>
-  accountType === undefined || accountType === "MARGIN_1";
 
 /**
  * The cross account in USDT. Undefined without debt, and for accounts whose level is not assets over liabilities (`isQuotient`). It is trusted when assets over liabilities is within 2 % of `marginLevel`, and assets and liabilities each of

@@ -1,9 +1,9 @@
 // Whom first: positions by what is at stake and how near it is. The one thing to know: what is not known counts as the worst, so that
 // nothing ends among "and 12 more" because its price or its debt could not be read.
 import type { Prices } from "./market.ts";
-import { debtOf, type Observation } from "./observe.ts";
+import { debtOf, isQuotient, type Observation } from "./observe.ts";
 import type { CrossAnswer, PairAnswer, Subject } from "./ports.ts";
-import { isQuotient, priceBook, usdtPrice } from "./priced.ts";
+import { priceBook, usdtPrice } from "./priced.ts";
 import type { Amount } from "./remedy.ts";
 
 /** A position with debt, as far as it can be ranked. */
@@ -15,6 +15,9 @@ export interface Exposure {
   /** All that is owed: in USDT, where a price tells, else in the unit that the answer has; undefined: not known. */
   readonly debt: Amount | undefined;
 }
+
+/** Told in full, the worst first; of the rest there is a count. */
+export const TOLD_IN_FULL = 5;
 
 /** Nearer than this is all the same: it is being liquidated. Percent. */
 const NEAREST_PCT = 0.1;
@@ -83,7 +86,8 @@ function asUsdt(amount: Amount, prices: Prices | undefined): Amount {
   return price === undefined ? amount : { value: amount.value * price, asset: "USDT" };
 }
 
-const inUsdt = (amount: Amount | undefined): number | undefined =>
+/** Undefined when no price tells. */
+export const inUsdt = (amount: Amount | undefined): number | undefined =>
   amount?.asset === "USDT" && Number.isFinite(amount.value) ? amount.value : undefined;
 
 const nameOf = ({ account, subject }: Exposure): string => `${account} ${subject}`;

@@ -22,7 +22,8 @@ test.each([
   ["an account above its target", 16_000, 10_000, 1.5, [undefined, undefined, undefined]],
   ["an account without debt", 16_000, 0, 1.5, [undefined, undefined, undefined]],
   ["a target that no sale reaches", 9_000, 10_000, 1, [1_000, 1_000, undefined]],
-  ["an account that owes more than it has", 9_000, 10_000, 1.5, [6_000, 4_000, 12_000]],
+  ["an account that owes more than it has: it cannot sell 12,000", 9_000, 10_000, 1.5, [6_000, 4_000, undefined]],
+  ["an account that owes all it has: it sells all", 10_000, 10_000, 1.5, [5_000, 10_000 / 3, 10_000]],
 ])("%s", (_, assets, liabilities, target, expected) => {
   const actual = values(toLevel(assets, liabilities, target, "USDT"));
   actual.forEach((value, index) => {
@@ -35,7 +36,7 @@ test.each([
 const money = fc.double({ min: 0.01, max: 1e9, noNaN: true });
 
 test("each of the three amounts alone brings a cross account to its level exactly", () => {
-  const level = fc.double({ min: 0.5, max: 1.49, noNaN: true });
+  const level = fc.double({ min: 1.001, max: 1.49, noNaN: true });
   const target = fc.double({ min: 1.5, max: 5, noNaN: true });
   fc.assert(
     fc.property(money, level, target, (liabilities, now, goal) => {
@@ -44,6 +45,18 @@ test("each of the three amounts alone brings a cross account to its level exactl
       expectNear((assets + add) / liabilities, goal);
       expectNear(assets / (liabilities - repay), goal);
       expectNear((assets - sell) / (liabilities - sell), goal);
+    }),
+  );
+});
+
+test("nobody is told to sell or to repay more than there is", () => {
+  fc.assert(
+    fc.property(money, fc.double({ min: 0.01, max: 3, noNaN: true }), (liabilities, now) => {
+      const assets = now * liabilities;
+      const { add, repay, sell } = toLevel(assets, liabilities, 1.5, "USDT");
+      expect(sell?.value ?? 0).toBeLessThanOrEqual(Math.min(assets, liabilities) * (1 + 1e-9));
+      expect(repay?.value ?? 0).toBeLessThan(liabilities);
+      if (add !== undefined) expectNear((assets + add.value) / liabilities, 1.5);
     }),
   );
 });
@@ -74,6 +87,7 @@ test.each([
   ["the level is not known", cross(undefined)],
   ["the assets are not known", cross(1.24, { assets: undefined })],
   ["the level is no quotient: a Pro account", cross(1.24, { accountType: "MARGIN_2" })],
+  ["nobody knows what the level of this type is", cross(1.24, { accountType: "MARGIN_3" })],
   ["nothing is owed", debtFree()],
   [
     "several assets are owed and the totals are not known",
@@ -138,6 +152,7 @@ test("each of the three amounts alone takes a long pair to its distance exactly"
       const sold = { ...book, base: book.base - sell / index, quoteOwed: book.quoteOwed - sell };
       expectNear(levelAt(sold, at), ratio);
       expect(amounts(remedies).map((amount) => amount?.asset)).toEqual(["USDT", "USDT", "USDT"]);
+      expect(remedies?.inDebt).toBeUndefined(); // what is owed is the quote: the same amounts
     }),
   );
 });
@@ -167,6 +182,10 @@ test("each of the three amounts alone takes a short pair to its distance exactly
       const bought = { ...book, quote: book.quote - sell, baseOwed: book.baseOwed - sell / index };
       expectNear(levelAt(bought, at), ratio);
       expect(amounts(remedies).map((amount) => amount?.asset)).toEqual(["USDT", "XYZ", "USDT"]);
+      const [addBase = 0, , buyBase = 0] = values(remedies?.inDebt);
+      expectNear(levelAt({ ...book, base: book.base + addBase }, at), ratio);
+      expectNear(buyBase * index, sell);
+      expect(amounts(remedies?.inDebt).map((amount) => amount?.asset)).toEqual(["XYZ", undefined, "XYZ"]);
     }),
   );
 });
@@ -179,6 +198,12 @@ test("the public sample: its implied liquidation ratio is the 1.158 of its tier,
   const [add = 0, repay = 0, sell = 0] = values(pairRemedies(FETUSDT, 20));
   expect(repay).toBeLessThan(add);
   expect(add).toBeLessThan(sell);
+});
+
+test("a pair that owes more than it holds cannot sell its way out", () => {
+  const pair = longPair("BTCUSDT", -8); // 10,800 / 1.05 = 10,285.71 owed, 10,000 held
+  const [add, repay, sell] = values(pairRemedies(pair, 10));
+  expect([add, repay, sell]).toEqual([expect.closeTo(1_800, 6), expect.closeTo(1_800 / 1.05, 6), undefined]);
 });
 
 test("a pair that is far enough away needs nothing", () => {

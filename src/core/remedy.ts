@@ -1,5 +1,5 @@
 // What would bring a position back: amounts of money, from its assets and liabilities. Pure arithmetic.
-import { debtOf, heldOf, isLong } from "./observe.ts";
+import { debtOf, heldOf, isLong, isQuotient } from "./observe.ts";
 import type { CrossAnswer, PairAnswer, PairLeg } from "./ports.ts";
 
 export interface Amount {
@@ -7,7 +7,7 @@ export interface Amount {
   readonly asset: string;
 }
 
-/** Three ways back; each alone is enough. Undefined where that way does not lead there. */
+/** Three ways back; each alone is enough. Undefined where that way does not lead there, or there is not enough to go it. */
 export interface Remedies {
   /** Put in from outside, kept as collateral. */
   readonly add: Amount | undefined;
@@ -17,17 +17,22 @@ export interface Remedies {
   readonly sell: Amount | undefined;
 }
 
+export interface PairWays extends Remedies {
+  /** The same in the asset that is owed, where that is another one: the base that is added counts at the price of the target. */
+  readonly inDebt: Remedies | undefined;
+}
+
 /**
  * To reach level t with assets A and liabilities L, all in one unit: add collateral t·L − A, repay from outside L − A/t, sell and
  * repay (t·L − A)/(t − 1). From level = A/L (FAQ 360030493931), fees and slippage left out.
- * A 13,000, L 10,000, t 1.5: 2,000, 1,333.33, 4,000.
+ * A 13,000, L 10,000, t 1.5: 2,000, 1,333.33, 4,000. Who owes more than there is cannot sell that much: (t·L − A)/(t − 1) > A there.
  */
 export function toLevel(assets: number, liabilities: number, target: number, asset: string): Remedies {
   const short = target * liabilities - assets;
   return {
     add: amount(short, asset),
     repay: amount(liabilities - assets / target, asset),
-    sell: target > 1 ? amount(short / (target - 1), asset) : undefined,
+    sell: target > 1 && assets >= liabilities ? amount(short / (target - 1), asset) : undefined,
   };
 }
 
@@ -37,7 +42,7 @@ export function toLevel(assets: number, liabilities: number, target: number, ass
  */
 export function crossRemedies(answer: CrossAnswer, target: number): Remedies | undefined {
   const { marginLevel: level, assets, totalAssetOfBtc, totalLiabilityOfBtc } = answer;
-  if (level === undefined || assets === undefined || answer.accountType === "MARGIN_2") return undefined;
+  if (level === undefined || assets === undefined || !isQuotient(answer)) return undefined;
   const owed = assets.filter((balance) => debtOf(balance) > 0);
   const [only] = owed;
   if (only !== undefined && owed.length === 1) return toLevel(level * debtOf(only), debtOf(only), target, only.asset);
@@ -51,9 +56,10 @@ export function crossRemedies(answer: CrossAnswer, target: number): Remedies | u
  * With base held b and owed bd, quote held q and owed qd, the level at a price P is (b·P + q)/(bd·P + qd). Binance's own
  * liquidatePrice gives the pair's liquidation ratio LR = level(liquidatePrice), whatever its tier. The target is a liquidation
  * price of P' = index·(1 ∓ targetPct/100), that is level(P') = LR; every amount below solves that for one change of the book.
- * Sell and repay happens at the index price. Source of the ratio: binance-margin reference, isolated accounts (checked on FETUSDT).
+ * Sell and repay happens at the index price, and is no way where less is held than owed. Source of the ratio: binance-margin reference,
+ * isolated accounts (checked on FETUSDT).
  */
-export function pairRemedies(pair: PairAnswer, targetPct: number): Remedies | undefined {
+export function pairRemedies(pair: PairAnswer, targetPct: number): PairWays | undefined {
   const { base, quote, indexPrice: index, liquidatePrice } = pair;
   if (base === undefined || quote === undefined || !index || !liquidatePrice) return undefined;
   const long = isLong(base, quote);
@@ -64,11 +70,16 @@ export function pairRemedies(pair: PairAnswer, targetPct: number): Remedies | un
   if (price <= 0) return undefined; // no long pair can be that far from its liquidation
   const short = ratio * debtAt(price, base, quote) - assetsAt(price, base, quote);
   const perSold = long ? ratio - share : ratio * share - 1;
-  return {
+  const canSell = perSold > 0 && assetsAt(index, base, quote) >= debtAt(index, base, quote);
+  const sold = canSell ? short / perSold : 0;
+  const ways = {
     add: amount(short, quote.asset),
     repay: long ? amount(short / ratio, quote.asset) : amount(short / (ratio * price), base.asset),
-    sell: perSold > 0 ? amount(short / perSold, quote.asset) : undefined,
+    sell: amount(sold, quote.asset),
   };
+  if (long) return { ...ways, inDebt: undefined };
+  const inDebt = { add: amount(short / price, base.asset), repay: undefined, sell: amount(sold / index, base.asset) };
+  return { ...ways, inDebt };
 }
 
 const assetsAt = (price: number, base: PairLeg, quote: PairLeg): number => heldOf(base) * price + heldOf(quote);

@@ -121,7 +121,7 @@ test("a report in English", () => {
 test("a report in Chinese", () => {
   expect(lines({ before: BEFORE, after: AFTER }, "zh")).toEqual([
     "历时 3小时12分钟，最高级别严重，最低 1.19（21:50 UTC）。此前共 4 条消息。",
-    "由 1.33 变为 1.61：转入 +0.30，价格 −0.08（BTC −5.0%），还款 +0.06。",
+    "由 1.33 变为 1.61：转入 +0.30，价格 −0.08（BTC −5.0 %），还款 +0.06。",
     "转入 0.2 BTC，5,000 USDT；还款 5,000 USDT；利息 30 USDT。",
   ]);
 });
@@ -193,5 +193,5 @@ test.each([
 test("a fall says from where, to where and in what time", () => {
   const fall = { dropPct: 22, from: 1.5, fromAtMs: ENDED - 12 * MIN, to: 1.17 };
   expect(fallLine(fall, shown.value, ENDED, "en")).toBe("Fell 22.0 % in 12 min, from 1.50 to 1.17.");
-  expect(fallLine(fall, shown.value, ENDED, "zh-CN")).toBe("12分钟内下跌 22.0%，由 1.50 跌至 1.17。");
+  expect(fallLine(fall, shown.value, ENDED, "zh-CN")).toBe("12分钟内下跌 22.0 %，由 1.50 跌至 1.17。");
 });

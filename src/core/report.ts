@@ -80,10 +80,16 @@ function doneBetween(before: Book, after: Book, rows: Between): readonly Done[] 
 
 // ---------------------------------------------------------------- lines
 
+/** How the worst value is said. `lower` undefined: the text says by itself what it is. */
+export interface Shown {
+  readonly value: (value: number) => string;
+  readonly lower: boolean | undefined;
+}
+
 /** What is told, as far as it is known: how long and how bad, what moved it, what was done. */
 export function reportLines(
   report: IncidentReport,
-  shown: { readonly value: (value: number) => string; readonly lower: boolean },
+  shown: Shown,
   nowMs: number,
   locale: format.Locale,
 ): readonly string[] {
@@ -118,8 +124,5 @@ function doneLine(done: readonly Done[], language: format.Language): readonly st
   return parts.length === 0 ? [] : [words.didLine(parts)];
 }
 
-/** "0.2", "1,333.34": without zeros at its end that say nothing. */
-function short(amount: number): string {
-  const [whole = "0", rest = ""] = format.plain(amount).split(".");
-  return rest === "" || amount >= 1 ? format.plain(amount) : `${whole}.${rest.replace(/0+$/, "")}`;
-}
+/** "0.2", "1,333.34" */
+const short = (amount: number): string => format.unpadded(format.plain(amount));

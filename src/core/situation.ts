@@ -2,12 +2,15 @@
 import type { ChannelTrouble } from "./channel.ts";
 import type { Blindness } from "./feed.ts";
 import type { HistoryRow, Loan } from "./history.ts";
+import type { Insight } from "./insight.ts";
+import type { InterestNews } from "./interest.ts";
 import type { Transition } from "./lifecycle.ts";
 import type { Observation } from "./observe.ts";
 import type { AlertId, Bars, CrossAnswer, Failure, Severity, Subject } from "./ports.ts";
 import type { PushStream } from "./push.ts";
 import type { Verdict } from "./rules/compile.ts";
 import type { FieldName } from "./rules/fields.ts";
+import type { Ladder } from "./rules/types.ts";
 
 /** What was last known of a subject. */
 export interface Known {
@@ -16,6 +19,8 @@ export interface Known {
   readonly level: number | null;
   readonly status: string | null;
   readonly distancePct: number | null;
+  /** All that is owed, in USDT; null: no price tells. Undefined when an older version wrote this. */
+  readonly debtUsdt?: number | null | undefined;
   /** The worst severity that fires on it now. */
   readonly severity: Severity | null;
 }
@@ -23,13 +28,15 @@ export interface Known {
 export interface FieldFacts {
   readonly about: "field";
   readonly field: FieldName;
-  readonly ladder: "below" | "above" | "is";
+  readonly ladder: Ladder["kind"];
   /** Undefined when the alert is over. */
   readonly verdict: Verdict | undefined;
   readonly observation: Observation;
   readonly bars: Bars;
   /** Where to get back to, as a number: see Rule.target. */
   readonly target: number | undefined;
+  /** What is known beside the observation; undefined where nobody remembers anything. */
+  readonly insight?: Insight | undefined;
 }
 
 export type Facts =
@@ -53,6 +60,8 @@ export type Facts =
   | { readonly about: "restriction"; readonly restriction: Restriction }
   /** `level` is what the account itself says; undefined before the first answer. */
   | { readonly about: "margin-call"; readonly pushed: PushedCall | undefined; readonly level: number | undefined }
+  /** `news` undefined: it is over, for nothing of the asset is owed any more. */
+  | { readonly about: "interest"; readonly news: InterestNews | undefined }
   | { readonly about: "source"; readonly trouble: SourceTrouble | undefined }
   /** `reason` undefined: it works again. `isOffered`: it is not retired, and cannot be connected all the same. */
   | {
@@ -126,6 +135,8 @@ export type SourceTrouble =
 export type ConfigProblem =
   | { readonly kind: "not_opened" }
   | { readonly kind: "not_created" }
+  /** A rule on what an account of this type does not have. */
+  | { readonly kind: "no_field"; readonly rule: string; readonly field: FieldName; readonly accountType: string }
   | { readonly kind: "disorder"; readonly rule: string; readonly milder: Severity; readonly worse: Severity };
 
 /** What can be wrong with margind itself. `disk` and `config-rejected` last until they are over; the others are told once. */

@@ -1,7 +1,7 @@
 // The store port: what the daemon keeps over a restart. One implementation, SQLite, in store/.
 import type { AlertChange } from "./advance.ts";
 import type { HistoryStream, StoredEvent } from "./history.ts";
-import type { NewRow, OutboxRow, Receipt, Settlement, Source } from "./ports.ts";
+import type { NewRow, OutboxRow, Receipt, Settlement, Source, Subject } from "./ports.ts";
 import type { Known } from "./situation.ts";
 
 /** What was last seen of an account, for `status`, for blind messages and for positions that disappear. */
@@ -26,6 +26,18 @@ export interface Change {
   /** Rows of the exchange's history; one that is stored already is not added again. */
   readonly events?: readonly StoredEvent[];
   readonly facts?: readonly Fact[];
+  /** Each takes the place of the one before of the same account, subject and kind. */
+  readonly memories?: readonly Memory[];
+}
+
+/** What is remembered of a subject over time: how its level went, how it stood before an alert. */
+export interface Memory {
+  readonly account: string;
+  readonly subject: Subject;
+  /** Names it among those of the subject: "track", "before cross-margin-level". */
+  readonly kind: string;
+  /** Null: forgotten. */
+  readonly body: string | null;
 }
 
 /** A small durable thing, by its name: a cursor, the flags last seen. */
@@ -68,7 +80,9 @@ export interface Store {
     stream: HistoryStream,
     before: { readonly untoldMs: number; readonly toldMs: number },
   ): void;
-  /** Forgets the snapshot of an account that is no longer in the config. */
+  /** What is remembered of an account's subjects. */
+  memories(account: string): readonly Memory[];
+  /** Forgets the snapshot and the memories of an account that is no longer in the config. */
   forget(account: string): void;
   /** Forgets an undelivered row: only for one that nobody waits for, or whose channel is gone from the config. */
   drop(id: number): void;

@@ -38,18 +38,45 @@ export function movedLines(moved: Moved, since: string | undefined, language: fo
   return [line, words.unpriced(more > 0 ? words.and(list, more) : list)];
 }
 
+/** Our prices are not quite Binance's: what moved is told on the scale of the level that the first line tells. */
+export function asTold(moved: Moved, level: unknown): Moved {
+  if (typeof level !== "number" || level <= 0 || moved.to <= 0) return moved;
+  const { shares } = moved;
+  const factor = level / moved.to;
+  return {
+    ...moved,
+    from: moved.from * factor,
+    to: level,
+    shares: {
+      price: shares.price * factor,
+      borrow: shares.borrow * factor,
+      repay: shares.repay * factor,
+      interest: shares.interest * factor,
+      transferIn: shares.transferIn * factor,
+      transferOut: shares.transferOut * factor,
+      trading: shares.trading * factor,
+      transferOrTrading: shares.transferOrTrading * factor,
+    },
+  };
+}
+
 /** "At this pace liquidation is 2–3 h away." */
 export function paceLine(minutes: Minutes, language: format.Language): string {
   const words = CAUSE_WORDS[language];
-  if (minutes.toMin === 0) return words.reached;
+  return minutes.toMin === 0 ? words.reached : words.falling(leftText(minutes, language));
+}
+
+/** "2–3 h", "about 40 min", "less than 1 min". */
+export function leftText(minutes: Minutes, language: format.Language): string {
+  const words = CAUSE_WORDS[language];
   const { fromMin, toMin } = roundMinutes(minutes);
   const { about, lessThan, between, mixed } = words.left;
   const unit = fromMin >= 120 ? "h" : "min";
   const shown = (min: number) => String(unit === "h" ? min / 60 : min);
-  if (fromMin === 0) return words.falling(toMin > 120 ? lessThan(hours(toMin), "h") : lessThan(String(toMin), "min"));
-  if (shown(fromMin) === shown(toMin)) return words.falling(about(shown(fromMin), unit));
-  if (unit === "min" && toMin > 120) return words.falling(mixed(String(fromMin), hours(toMin)));
-  return words.falling(between(shown(fromMin), shown(toMin), unit));
+  if (fromMin === 0) return toMin > 120 ? lessThan(hours(toMin), "h") : lessThan(String(Math.max(1, toMin)), "min");
+  if (shown(fromMin) === shown(toMin)) return about(shown(fromMin), unit);
+  if (unit === "min" && toMin > 120) return mixed(String(fromMin), hours(toMin));
+  return between(shown(fromMin), shown(toMin), unit);
 }
 
 /** "Fell 11.3 % in 12 min, from 1.40 to 1.24." `shown`: a value of the field in words. */

@@ -7,11 +7,12 @@ import * as format from "./format.ts";
 import { sourceOf } from "./observe.ts";
 import type { Facts, Known } from "./situation.ts";
 import { WORDS, type Words } from "./words/index.ts";
+import { RANKING_WORDS } from "./words/ranking.ts";
 
 type GoneFacts = Extract<Facts, { about: "gone" }>;
 
-/** Subjects that a blind message lists. */
-const LAST_SEEN_MAX = 5;
+/** Subjects that a blind message names. */
+const LISTED_MAX = 5;
 /** A time within this needs no date. */
 const TODAY_MS = 12 * 3_600_000;
 
@@ -23,7 +24,7 @@ export function blindLines(
 ): readonly string[] {
   const words = WORDS[locale.language];
   const firing = known.filter(({ severity }) => severity !== null);
-  const text = (items: readonly Known[]) => words.stillFiring(items.map((item) => knownText(item, words)));
+  const text = (items: readonly Known[]) => words.stillFiring(listed(items, locale));
   if (blindness === undefined) return [firing.length === 0 ? words.nothingFiring : text(firing)];
   const { failure } = blindness;
   const lost = outOfSight(blindness, known);
@@ -43,10 +44,16 @@ function cause({ failure, invalid, source }: Blindness, nowMs: number, locale: f
   return words.failure(failure, { time, left: format.duration(untilMs - nowMs, locale.language) });
 }
 
-/** The worst of what is out of sight now. What another source still shows is not. */
+/** What is out of sight now, worst first. What another source still shows is not. */
 function outOfSight({ sources }: Blindness, known: readonly Known[]): readonly Known[] {
-  const lost = known.filter(({ subject, level }) => level !== null && sources.includes(sourceOf(subject)));
-  return lost.slice(0, LAST_SEEN_MAX);
+  return known.filter(({ subject, level }) => level !== null && sources.includes(sourceOf(subject)));
+}
+
+/** The first few in words, the rest as a count. */
+function listed(items: readonly Known[], { language }: format.Locale): readonly string[] {
+  const first = items.slice(0, LISTED_MAX).map((item) => knownText(item, WORDS[language]));
+  const more = items.length - first.length;
+  return more === 0 ? first : [...first, RANKING_WORDS[language].andMore(more)];
 }
 
 function lastSeenBefore(
@@ -66,10 +73,7 @@ function lastSeen(known: readonly Known[], nowMs: number, locale: format.Locale)
   const newestMs = Math.max(...known.map(({ atMs }) => atMs));
   const isToday = Math.abs(nowMs - newestMs) < TODAY_MS;
   const time = isToday ? format.clockSeconds(newestMs, locale) : format.clockTime(newestMs, nowMs, locale);
-  return words.lastSeen(
-    known.map((item) => knownText(item, words)),
-    `${time} ${format.zoneName(newestMs, locale.timezone)}`,
-  );
+  return words.lastSeen(listed(known, locale), `${time} ${format.zoneName(newestMs, locale.timezone)}`);
 }
 
 function knownText({ subject, level, severity }: Known, words: Words): string {

@@ -1,8 +1,5 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { BARS_3X, cross, debtFree } from "../../test/support/answers.ts";
-import { type Observation, observeCross } from "./observe.ts";
-import type { CrossAnswer } from "./ports.ts";
 import {
   add,
   decode,
@@ -11,11 +8,9 @@ import {
   KEEP_LONG,
   KEEP_SHORT,
   type Keeping,
-  look,
   NO_TRACK,
   type Point,
   type Track,
-  window,
 } from "./track.ts";
 
 const S = 1_000;
@@ -29,35 +24,6 @@ const at = (atMs: number, level = 1.5): Point => ({ atMs, level, distancePct: un
 const trackOf = (points: readonly Point[], keeping?: Keeping): Track =>
   points.reduce((track, point) => add(track, point, keeping), NO_TRACK);
 const times = ({ points }: Track): readonly number[] => points.map(({ atMs }) => atMs - T0);
-
-function seen(answer: CrossAnswer, atMs: number): Observation {
-  const used = { cross: new Set(["marginLevel"] as const), isolated: new Set<never>() };
-  return observeCross(answer, { account: "main", atMs, bars: BARS_3X, used, indebted: new Set() });
-}
-
-// ---------------------------------------------------------------- which looks
-
-test("a valid look with debt is kept, with its distance", () => {
-  const { points, debtSinceMs } = look(NO_TRACK, seen(cross(1.24), T0));
-  expect(points).toEqual([{ atMs: T0, level: 1.24, distancePct: 11.2903 }]);
-  expect(debtSinceMs).toBe(T0);
-});
-
-test("a look that is not valid changes nothing", () => {
-  const track = look(NO_TRACK, seen(cross(1.24), T0));
-  expect(look(track, seen(cross(undefined), T0 + S))).toBe(track);
-  expect(look(track, { ...seen(cross(1.2), T0 + S), class: "MISSING" })).toBe(track);
-});
-
-test("without debt there is no level, and what was before says nothing of a new debt", () => {
-  const owing = look(NO_TRACK, seen(cross(5), T0));
-  const paid = look(owing, seen(debtFree(), T0 + MIN));
-  expect(paid.points).toEqual(owing.points);
-  expect(window(paid, H, T0 + MIN)).toEqual([]);
-  expect(look(paid, seen(debtFree(), T0 + 2 * MIN))).toBe(paid);
-  const again = look(paid, seen(cross(1.6), T0 + 3 * MIN));
-  expect(window(again, H, T0 + 3 * MIN).map(({ level }) => level)).toEqual([1.6]);
-});
 
 test.each([
   ["not a number", at(T0, Number.NaN)],
@@ -170,28 +136,6 @@ test.each([
   const { length } = downsample(points, nowMs, keeping);
   expect(length).toBeLessThanOrEqual(bound);
   expect(length).toBeGreaterThan(bound * 0.9);
-});
-
-test("look by look it never exceeds the bound of its tiers", () => {
-  const bound = most(KEEP_SHORT) + 12; // a step of the second tier that has not ended yet
-  let track = NO_TRACK;
-  let largest = 0;
-  for (let atMs = T0; atMs < T0 + 9 * H; atMs += 1_300) {
-    track = add(track, at(atMs), KEEP_SHORT);
-    largest = Math.max(largest, track.points.length);
-  }
-  expect(largest).toBeLessThanOrEqual(bound);
-  expect(largest).toBeGreaterThan(1_000);
-});
-
-// ---------------------------------------------------------------- windows
-
-test("a window holds what is later than its begin, up to now", () => {
-  const track = trackOf([at(T0), at(T0 + MIN), at(T0 + 2 * MIN), at(T0 + 3 * MIN)]);
-  expect(window(track, 2 * MIN, T0 + 3 * MIN).map(({ atMs }) => atMs - T0)).toEqual([2 * MIN, 3 * MIN]);
-  expect(window(track, 2 * MIN, T0 + 2 * MIN + 1).map(({ atMs }) => atMs - T0)).toEqual([MIN, 2 * MIN]);
-  expect(window(track, H, T0 - 1)).toEqual([]);
-  expect(window(NO_TRACK, H, T0)).toEqual([]);
 });
 
 // ---------------------------------------------------------------- as text

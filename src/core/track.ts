@@ -1,6 +1,5 @@
 // How one subject's margin level went: every look of the last hour, then one a minute, then one a quarter of an hour.
 // The one thing to know: only fresh valid looks are in it, so a hole is a time in which nobody looked, never a level.
-import type { Observation } from "./observe.ts";
 
 export interface Point {
   /** Wall ms. */
@@ -60,16 +59,6 @@ export const NO_TRACK: Track = { points: [], debtSinceMs: undefined };
 /** Looks that overlap may end in another order than they began. A stamp that is further back is a clock that was set back. */
 const SWAPPED_MS = MINUTE_MS;
 
-/** The track with this look, if it is valid and there is debt; and without what has become too old at its time. */
-export function look(track: Track, observation: Observation, keeping: Keeping = KEEP_LONG): Track {
-  const { class: kind, hasDebt, atMs, values } = observation;
-  const { marginLevel: level, liquidationDistancePct: distancePct } = values;
-  if (kind !== "OK") return track;
-  if (!hasDebt) return track.debtSinceMs === undefined ? track : { ...track, debtSinceMs: undefined };
-  if (typeof level !== "number") return track;
-  return add(track, { atMs, level, distancePct: typeof distancePct === "number" ? distancePct : undefined }, keeping);
-}
-
 /**
  * The track with this point, which stands in its order, in the place of one with the same stamp. After a clock that was set back, what
  * lies in the new future is dropped: nobody can say when it was.
@@ -90,34 +79,42 @@ export function add(track: Track, point: Point, keeping: Keeping = KEEP_LONG): T
   return { points: downsample(points, points.at(-1)?.atMs ?? atMs, keeping), debtSinceMs };
 }
 
-// Hot path (hundreds of pairs a poll): the whole track is gone through only when a step of the second tier has ended.
 function append(points: readonly Point[], point: Point, keeping: Keeping): readonly Point[] {
   const last = points.at(-1);
-  if (last === undefined) return [point];
-  const [first, second] = keeping.tiers;
-  const isSame = (stepMs: number) => Math.floor(last.atMs / stepMs) === Math.floor(point.atMs / stepMs);
-  const grown = first !== undefined && isSame(first.stepMs) ? points.slice(0, -1) : points.slice();
-  grown.push(point);
-  const isEnded = second === undefined || !isSame(second.stepMs);
-  return isEnded ? downsample(grown, point.atMs, keeping) : grown;
+  const isSame = last !== undefined && isSameLook(last.atMs, point.atMs, keeping);
+  return downsample([...(isSame ? points.slice(0, -1) : points), point], point.atMs, keeping);
+}
+
+/** In the same step of the first tier the later look takes the place of the one before. */
+export function isSameLook(oneMs: number, otherMs: number, { tiers: [first] }: Keeping): boolean {
+  return first !== undefined && Math.floor(oneMs / first.stepMs) === Math.floor(otherMs / first.stepMs);
 }
 
 /**
  * As few points as are kept at `nowMs`. Every tier keeps the last point of each of its steps, and steps begin at multiples of their
  * length, so that it does not matter how often this is done.
  */
-export function downsample(points: readonly Point[], nowMs: number, { tiers, keepMs }: Keeping): readonly Point[] {
-  const first = points.findIndex(({ atMs }) => atMs >= nowMs - keepMs);
-  if (first < 0) return [];
-  const kept: Point[] = [];
-  for (let i = first; i < points.length; i++) {
-    const [point, next] = [points[i], points[i + 1]];
-    if (point === undefined) continue;
-    const stepMs = stepAt(point.atMs, nowMs, tiers);
-    const isLast = next === undefined || Math.floor(next.atMs / stepMs) !== Math.floor(point.atMs / stepMs);
-    if (isLast) kept.push(point);
+export function downsample(points: readonly Point[], nowMs: number, keeping: Keeping): readonly Point[] {
+  const places = keptPlaces(points.length, (i) => points[i]?.atMs ?? 0, nowMs, keeping);
+  return places.length === points.length ? points : places.flatMap((place) => points[place] ?? []);
+}
+
+/** Which of so many points, oldest first, are kept at `nowMs`. */
+export function keptPlaces(
+  count: number,
+  atMsOf: (place: number) => number,
+  nowMs: number,
+  { tiers, keepMs }: Keeping,
+): readonly number[] {
+  const kept: number[] = [];
+  for (let i = 0; i < count; i++) {
+    const atMs = atMsOf(i);
+    if (atMs < nowMs - keepMs) continue;
+    const stepMs = stepAt(atMs, nowMs, tiers);
+    const isLast = i + 1 === count || Math.floor(atMsOf(i + 1) / stepMs) !== Math.floor(atMs / stepMs);
+    if (isLast) kept.push(i);
   }
-  return kept.length === points.length ? points : kept;
+  return kept;
 }
 
 /** The longest step that has ended so long ago as its tier says. 1 ms: still every look. */
@@ -130,19 +127,17 @@ function stepAt(atMs: number, nowMs: number, tiers: readonly Tier[]): number {
   return longest;
 }
 
-/** The points later than `nowMs − lengthMs`, up to now, of the debt that there is now. */
-export function window({ points, debtSinceMs }: Track, lengthMs: number, nowMs: number): readonly Point[] {
-  if (debtSinceMs === undefined) return [];
-  const begin = Math.max(after(points, nowMs - lengthMs), after(points, debtSinceMs - 1));
-  return points.slice(begin, after(points, nowMs));
-}
-
 /** How many points are not later than this. */
 function after(points: readonly Point[], atMs: number): number {
-  let [low, high] = [0, points.length];
+  return placeAfter(points.length, (i) => points[i]?.atMs ?? 0, atMs);
+}
+
+/** How many of so many points, oldest first, are not later than this. */
+export function placeAfter(count: number, atMsOf: (place: number) => number, atMs: number): number {
+  let [low, high] = [0, count];
   while (low < high) {
     const middle = (low + high) >> 1;
-    if ((points[middle]?.atMs ?? 0) <= atMs) low = middle + 1;
+    if (atMsOf(middle) <= atMs) low = middle + 1;
     else high = middle;
   }
   return low;
@@ -153,17 +148,20 @@ function after(points: readonly Point[], atMs: number): number {
 const LEVEL_UNIT = 1e6;
 const PCT_UNIT = 1e4;
 
-/** What is not a level: not finite, negative, or too large to be one. Undefined then. */
+/** Undefined: not a level. */
 function rounded({ atMs, level, distancePct }: Point): Point | undefined {
-  if (!Number.isSafeInteger(atMs) || !(level >= 0 && level <= LEVEL_MAX)) return undefined;
-  const isTold = distancePct !== undefined && Math.abs(distancePct) <= LEVEL_MAX;
-  return {
-    atMs,
-    level: Math.round(level * LEVEL_UNIT) / LEVEL_UNIT + 0,
-    // + 0: there is no −0 in text.
-    distancePct: isTold ? Math.round(distancePct * PCT_UNIT) / PCT_UNIT + 0 : undefined,
-  };
+  const told = Number.isSafeInteger(atMs) ? toldLevel(level) : undefined;
+  return told === undefined ? undefined : { atMs, level: told, distancePct: toldPct(distancePct) };
 }
+
+/** To its digits. Undefined: it is no level, for it is not finite, negative, or too large to be one. */
+export const toldLevel = (level: number): number | undefined =>
+  // + 0: there is no −0 in text.
+  level >= 0 && level <= LEVEL_MAX ? Math.round(level * LEVEL_UNIT) / LEVEL_UNIT + 0 : undefined;
+
+export const toldPct = (pct: number | undefined): number | undefined =>
+  pct !== undefined && Math.abs(pct) <= LEVEL_MAX ? Math.round(pct * PCT_UNIT) / PCT_UNIT + 0 : undefined;
+
 const LEVEL_MAX = 1e6;
 
 const VERSION = "1";
@@ -174,10 +172,19 @@ export function encode({ points, debtSinceMs }: Track): string {
   const rows = points.map(({ atMs, level, distancePct }) => {
     const sinceMs = atMs - lastMs;
     lastMs = atMs;
-    const parts = [short(sinceMs), short(level * LEVEL_UNIT)];
-    return (distancePct === undefined ? parts : [...parts, short(distancePct * PCT_UNIT)]).join(",");
+    return encodeRow(sinceMs, level, distancePct);
   });
-  return [VERSION, debtSinceMs === undefined ? "" : short(debtSinceMs), rows.join(";")].join("|");
+  return encodeHead(debtSinceMs) + rows.join(";");
+}
+
+/** The text of a track is this and its rows, with ";" between them. */
+export const encodeHead = (debtSinceMs: number | undefined): string =>
+  `${VERSION}|${debtSinceMs === undefined ? "" : short(debtSinceMs)}|`;
+
+/** @param sinceMs since the point before; of the first: its stamp. */
+export function encodeRow(sinceMs: number, level: number, distancePct: number | undefined): string {
+  const told = `${short(sinceMs)},${short(level * LEVEL_UNIT)}`;
+  return distancePct === undefined ? told : `${told},${short(distancePct * PCT_UNIT)}`;
 }
 
 /** What `encode` made. Undefined: it was not made by it. */
@@ -206,5 +213,25 @@ function pointOf(row: string, lastMs: number): Point | undefined {
   });
 }
 
-const short = (value: number): string => Math.round(value).toString(36);
-const long = (text: string): number => (/^-?[0-9a-z]+$/.test(text) ? Number.parseInt(text, 36) : Number.NaN);
+// toString(36) and parseInt(36) take four times as long, and hundreds of tracks are written and read.
+const DIGITS = Array.from({ length: 36 }, (_, digit) => digit.toString(36));
+const TWO_DIGITS = DIGITS.flatMap((high) => DIGITS.map((low) => high + low));
+
+function short(value: number): string {
+  const whole = Math.round(value);
+  if (whole < 0) return `-${short(-whole)}`;
+  if (whole < 36) return DIGITS[whole] ?? "";
+  if (whole < 1296) return TWO_DIGITS[whole] ?? "";
+  return short(Math.floor(whole / 1296)) + (TWO_DIGITS[whole % 1296] ?? "");
+}
+
+function long(text: string): number {
+  const start = text.startsWith("-") ? 1 : 0;
+  let value = text.length > start ? 0 : Number.NaN;
+  for (let i = start; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    const digit = code >= 48 && code <= 57 ? code - 48 : code >= 97 && code <= 122 ? code - 87 : Number.NaN;
+    value = value * 36 + digit;
+  }
+  return start === 1 ? -value : value;
+}

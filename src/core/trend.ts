@@ -116,7 +116,10 @@ const isNear = (ratio: number, factor: number): boolean => ratio >= 1 / factor &
 
 /** Undefined where the span was not observed enough, or not lately. */
 function slopeOver(points: readonly LevelPoint[], spanMs: number, maxGapMs: number, nowMs: number): Slope | undefined {
-  const inside = points.filter(({ atMs, level }) => atMs > nowMs - spanMs && atMs <= nowMs && level > 0);
+  const inside: LevelPoint[] = [];
+  for (const point of points) {
+    if (point.atMs > nowMs - spanMs && point.atMs <= nowMs && point.level > 0) inside.push(point);
+  }
   if (inside.length < POINTS_MIN || observedMs(inside, maxGapMs, nowMs) < spanMs * OBSERVED_RATIO) return undefined;
   const last = inside.at(-1);
   if (last === undefined || nowMs - last.atMs > maxGapMs) return undefined;
@@ -125,10 +128,10 @@ function slopeOver(points: readonly LevelPoint[], spanMs: number, maxGapMs: numb
 
 function observedMs(points: readonly LevelPoint[], maxGapMs: number, nowMs: number): number {
   let sumMs = 0;
-  points.forEach(({ atMs }, i) => {
-    const gapMs = (points[i + 1]?.atMs ?? nowMs) - atMs;
+  for (let i = 0; i < points.length; i++) {
+    const gapMs = (points[i + 1]?.atMs ?? nowMs) - (points[i]?.atMs ?? nowMs);
     if (gapMs >= 0 && gapMs <= maxGapMs) sumMs += gapMs;
-  });
+  }
   return sumMs;
 }
 
@@ -138,17 +141,19 @@ const THIN_TO = 48;
 /** The median point of each of 48 equal parts of the span. */
 function thin(points: readonly LevelPoint[], fromMs: number, spanMs: number): readonly LevelPoint[] {
   if (points.length <= THIN_TO) return points;
-  const parts = new Map<number, LevelPoint[]>();
-  for (const point of points) {
-    const part = Math.floor(((point.atMs - fromMs) * THIN_TO) / spanMs);
-    const known = parts.get(part);
-    if (known === undefined) parts.set(part, [point]);
-    else known.push(point);
-  }
-  return [...parts.values()].flatMap((part) => {
-    const middle = part.sort((one, other) => one.level - other.level)[(part.length - 1) >> 1];
-    return middle === undefined ? [] : [middle];
-  });
+  const parts: LevelPoint[][] = Array.from({ length: THIN_TO + 1 }, () => []);
+  for (const point of points) parts[Math.floor(((point.atMs - fromMs) * THIN_TO) / spanMs)]?.push(point);
+  return parts.flatMap(middlePoint);
+}
+
+// One of the points, not their mean: a level that was there, at its own time.
+function middlePoint(points: readonly LevelPoint[]): readonly LevelPoint[] {
+  if (points.length <= 1) return points;
+  const levels = new Float64Array(points.length);
+  for (let i = 0; i < points.length; i++) levels[i] = points[i]?.level ?? 0;
+  const level = select(levels, (points.length - 1) >> 1);
+  const middle = points.find((point) => point.level === level);
+  return middle === undefined ? [] : [middle];
 }
 
 /**
@@ -157,25 +162,57 @@ function thin(points: readonly LevelPoint[], fromMs: number, spanMs: number): re
  * It bears up to 29.3 % of wrong points. Undefined for fewer than two different times.
  */
 export function theilSen(points: readonly LevelPoint[]): Slope | undefined {
-  const logs = points.map(({ atMs, level }) => ({ min: atMs / MINUTE_MS, log: Math.log(level) }));
-  const slopes: number[] = [];
+  const minutes = new Float64Array(points.length);
+  const logs = new Float64Array(points.length);
+  for (const [i, { atMs, level }] of points.entries()) {
+    minutes[i] = atMs / MINUTE_MS;
+    logs[i] = Math.log(level);
+  }
+  const slopes = new Float64Array((points.length * (points.length - 1)) / 2);
+  let count = 0;
   let falling = 0;
-  logs.forEach((one, i) => {
-    for (let k = i + 1; k < logs.length; k++) {
-      const other = logs[k];
-      if (other === undefined || other.min === one.min) continue;
-      const slope = (other.log - one.log) / (other.min - one.min);
-      if (!Number.isFinite(slope)) continue;
-      slopes.push(slope);
+  for (let i = 0; i < points.length; i++) {
+    const [minute, log] = [minutes[i] ?? 0, logs[i] ?? 0];
+    for (let k = i + 1; k < points.length; k++) {
+      const slope = ((logs[k] ?? 0) - log) / ((minutes[k] ?? 0) - minute);
+      if (!Number.isFinite(slope)) continue; // of one time, or no level
+      slopes[count++] = slope;
       if (slope < 0) falling++;
     }
-  });
-  const perMin = median(slopes);
-  return perMin === undefined ? undefined : { perMin, fallingRatio: falling / slopes.length };
+  }
+  const perMin = median(slopes.subarray(0, count));
+  return perMin === undefined ? undefined : { perMin, fallingRatio: falling / count };
 }
 
-function median(values: number[]): number | undefined {
-  values.sort((one, other) => one - other);
-  const [low, high] = [values[(values.length - 1) >> 1], values[values.length >> 1]];
-  return low === undefined || high === undefined ? undefined : (low + high) / 2;
+// By selection (C. A. R. Hoare 1961, "Algorithm 65: Find"): nobody needs the order of all the rest.
+function median(values: Float64Array): number | undefined {
+  const { length } = values;
+  if (length === 0) return undefined;
+  const place = length >> 1;
+  const high = select(values, place);
+  if (length % 2 === 1) return high;
+  let low = values[0] ?? high;
+  for (let i = 1; i < place; i++) low = Math.max(low, values[i] ?? low);
+  return (low + high) / 2;
+}
+
+/** The value that would stand in this place if they were sorted; smaller ones are before it then, larger ones after it. */
+function select(values: Float64Array, place: number): number {
+  let [left, right] = [0, values.length - 1];
+  while (left < right) {
+    const pivot = values[(left + right) >> 1] ?? 0;
+    let [low, high] = [left, right];
+    while (low <= high) {
+      while ((values[low] ?? pivot) < pivot) low++;
+      while ((values[high] ?? pivot) > pivot) high--;
+      if (low > high) break;
+      const kept = values[low] ?? 0;
+      values[low++] = values[high] ?? 0;
+      values[high--] = kept;
+    }
+    if (place <= high) right = high;
+    else if (place >= low) left = low;
+    else break;
+  }
+  return values[place] ?? 0;
 }

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { anyLabel } from "../../test/support/labels.ts";
 import { crash, critical } from "../../test/support/messages.ts";
+import type { Message } from "../core/ports.ts";
 import { escapeHtml, renderHtml } from "./html.ts";
 
 test("the headline is the first thing that a mail program can show as a preview", () => {
@@ -19,6 +20,42 @@ test("several alerts have a title, a bar in its colour each, and the short ones 
   );
   expect(html.indexOf("5 alerts")).toBeLessThan(html.indexOf("CRITICAL · main · cross"));
   expect(html).toContain("• INFO · main · BNBUSDT");
+});
+
+const long = (lines: readonly string[]): Message => ({
+  ...critical,
+  sections: critical.sections.map((section) => ({ ...section, lines })),
+});
+const classesOf = (html: string): string[] =>
+  [...html.matchAll(/<div class="(lead|line|rest)"/g)].map(([, name = ""]) => name);
+
+test.each([
+  [3, ["line", "line", "line"]],
+  [4, ["lead", "lead", "rest", "rest"]],
+  [9, ["lead", "lead", ...Array(7).fill("rest")]],
+])("of %d lines the first two stand out when there is more than a glance to read", (count, classes) => {
+  expect(
+    classesOf(renderHtml(long(critical.sections[0]?.lines.concat(Array(6).fill("x")).slice(0, count) ?? []), "en")),
+  ).toEqual(classes);
+});
+
+test("every colour of the light form has one in dark mode", () => {
+  const html = renderHtml({ ...crash, sections: [...crash.sections, ...long(["a", "b", "c", "d"]).sections] }, "en");
+  const dark = html.slice(html.indexOf("@media"), html.indexOf("</style>"));
+  for (const [, name] of html.matchAll(/class="(\w+)"/g)) expect(dark).toContain(`.${name}{`);
+});
+
+test("what a mail program shows before it is opened is the headline and the first line, of several the title before", () => {
+  const shown = (message: Message) =>
+    renderHtml(message, "en")
+      .replace(/<head>.*?<\/head>/s, "")
+      .replace(/<[^>]*>/g, "\n")
+      .replaceAll("&nbsp;", " ")
+      .split("\n")
+      .filter((line) => line.trim() !== "");
+  const [first = expect.fail("a section is missing")] = critical.sections;
+  expect(shown(critical).slice(0, 2)).toEqual([first.headline, first.lines[0]]);
+  expect(shown(crash).slice(0, 3)).toEqual([crash.title, first.headline, first.lines[0]]);
 });
 
 test("nothing is fetched and nothing runs", () => {

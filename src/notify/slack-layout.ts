@@ -5,7 +5,8 @@ import type { Message, Section } from "../core/ports.ts";
 import { escapeSlack, type SlackText, textObject } from "./mrkdwn.ts";
 import { type AdapterWords, clean, clip, fitLines, isSingle, sectionLines, type Tone, toneOf } from "./text.ts";
 
-type TextBlock = { type: "section"; text: SlackText };
+/** `expand`: Slack folds a long text behind "see more" otherwise, and what to do stands in its middle. */
+type TextBlock = { type: "section"; text: SlackText; expand?: true };
 
 export type SlackBlock = TextBlock | { type: "divider" } | { type: "context"; elements: SlackText[] };
 
@@ -17,7 +18,8 @@ export interface SlackBody {
 
 const TEXT_MAX_CHARS = 4_000;
 const SECTION_MAX_CHARS = 2_900;
-const BLOCKS_MAX_CHARS = 6_000; // of sections told in full; a block costs about 125 more, title and list take up to 3,500
+const BLOCKS_MAX_CHARS = 9_000; // of sections told in full, their cost with them; title and list take up to 3,500 and 500
+const SECTION_COST_CHARS = 250; // a block costs about 125 more than its text, and each section has its divider
 const SECTIONS_MAX = 10; // with their dividers well under 50 blocks
 const LINE_MAX_CHARS = 500;
 
@@ -55,11 +57,17 @@ function fallback(message: Message, words: AdapterWords): string {
   return lead + lines.join("\n");
 }
 
+/** An alert with its lines, and by its headline alone. */
+interface Listed {
+  readonly full: readonly string[];
+  readonly brief: string;
+}
+
 /** The title; then whole alerts as long as there is room for them, then headlines, then how many alerts are missing. */
 function fitAlerts({ title, sections, more }: Message, maxChars: number, words: AdapterWords): string[] {
-  const alerts = [
+  const alerts: Listed[] = [
     ...sections.map((section) => ({
-      full: ["", ...sectionLines(section, shown)],
+      full: sectionLines(section, shown),
       brief: `• ${shown(section.headline)} ${shown(section.ref)}`,
     })),
     ...more.map((headline) => ({ full: [], brief: `• ${shown(headline)}` })),
@@ -67,17 +75,27 @@ function fitAlerts({ title, sections, more }: Message, maxChars: number, words: 
   const lines = [shown(title)];
   const lengthOf = (added: readonly string[]) => [...lines, ...added].join("\n").length;
   const room = maxChars - words.more(alerts.length).length - 1;
+  const kept = keptFor(alerts, room);
   let told = 0;
   let isList = false;
-  for (const { full, brief } of alerts) {
-    const listed = isList ? [brief] : ["", brief];
-    const isFull: boolean = !isList && full.length > 0 && lengthOf(full) <= room;
+  for (const [index, { full, brief }] of alerts.entries()) {
+    const gap: readonly string[] = index === 0 || isList ? [] : [""]; // none below the title: a lock screen shows two lines
+    const after = kept[index + 1] ?? 0;
+    const isFull: boolean = !isList && full.length > 0 && lengthOf([...gap, ...full]) + after <= room;
+    const listed = isFull ? [...gap, ...full] : [...gap, brief];
     if (!isFull && lengthOf(listed) > room) break;
-    lines.push(...(isFull ? full : listed));
+    lines.push(...listed);
     isList = !isFull;
     told += 1;
   }
   return told === alerts.length ? lines : [...lines, words.more(alerts.length - told)];
+}
+
+/** Room that is kept for the headlines from each one on, so that no long alert takes it from them; none where they are too many. */
+function keptFor(alerts: readonly Listed[], room: number): readonly number[] {
+  const kept = [1]; // the empty line before the list
+  for (const { brief } of alerts.toReversed()) kept.unshift((kept[0] ?? 0) + brief.length + 1);
+  return (kept[0] ?? 0) <= room / 2 ? kept : [];
 }
 
 function blocks(message: Message, { words, attempt }: LayoutOptions): SlackBlock[] {
@@ -105,7 +123,7 @@ function toldInFull(sections: readonly Section[], words: AdapterWords): TextBloc
   let used = 0;
   for (const section of sections.slice(0, SECTIONS_MAX)) {
     const block = sectionBlock(section, sectionLines(section, shown).slice(1), words);
-    used += block.text.text.length;
+    used += block.text.text.length + SECTION_COST_CHARS;
     if (used > BLOCKS_MAX_CHARS) break;
     told.push(block);
   }
@@ -122,6 +140,7 @@ function sectionBlock(section: Section, lines: readonly string[], words: Adapter
       headline,
       fitLines(lines, SECTION_MAX_CHARS - headline.length, words.more),
     ),
+    expand: true,
   };
 }
 

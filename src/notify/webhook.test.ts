@@ -1,7 +1,7 @@
 import { createHmac } from "node:crypto";
 import { createServer, type IncomingHttpHeaders } from "node:http";
 import { text } from "node:stream/consumers";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { crash, critical, deliveryOf, keyOf, resolved } from "../../test/support/messages.ts";
 import {
   type Fault,
@@ -11,6 +11,7 @@ import {
   testDeps,
 } from "../../test/support/notifier-contract.ts";
 import { listen, untilTrue } from "../../test/support/server.ts";
+import { compose } from "../core/compose.ts";
 import type { NotifyError } from "../core/ports.ts";
 import { webhook } from "./webhook.ts";
 
@@ -233,6 +234,37 @@ test("the first message of a conversation names itself as its conversation", asy
   await using hook = await startHook();
   await connect(hook.url).send(deliveryOf(resolved), SIGNAL);
   expect(JSON.parse(hook.posted[0]?.body ?? "")).toMatchObject({ conversation: keyOf(resolved.title) });
+});
+
+describe("of many alerts", () => {
+  const names = Array.from({ length: 40 }, (_, n) => `P${n}USDT`);
+  const many = compose(
+    names.map((name, n) => ({
+      kind: "opened",
+      severity: "critical",
+      headline: `CRITICAL · main · ${name}`,
+      lines: [],
+      ref: `#P${n}-1`,
+      name,
+    })),
+    { account: "main", subject: "margind main: many" },
+    "en",
+  );
+
+  test("people read a count, programs get every one", async () => {
+    await using hook = await startHook();
+    await connect(hook.url).send(deliveryOf(many), SIGNAL);
+    const body = JSON.parse(hook.posted[0]?.body ?? "");
+    expect(body.text).toMatch(/\n• 35 more: all critical · P5USDT, .*, …$/);
+    expect(body.more).toEqual(names.slice(5).map((name, n) => `CRITICAL · main · ${name} #P${n + 5}-1`));
+  });
+
+  test("plain form has no list, so its text names every one", async () => {
+    await using hook = await startHook();
+    await connect(hook.url).send(deliveryOf(many, { plain: true }), SIGNAL);
+    const { text: told } = JSON.parse(hook.posted[0]?.body ?? "");
+    for (const name of names) expect(told).toContain(`CRITICAL · main · ${name} #`);
+  });
 });
 
 test("plain form leaves the lists out and says the same", async () => {

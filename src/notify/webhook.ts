@@ -110,7 +110,7 @@ function payloadOf(delivery: Delivery, { language, log }: NotifierDeps) {
     () => ({
       ...base,
       title: clean(message.title),
-      text: messageLines(message).join("\n"),
+      text: messageLines(plain ? { ...message, more: furtherAlerts(message) } : message).join("\n"),
       ...(!plain && listsOf(message)),
     }),
     (lines) => ({ ...base, title: lines[0], text: lines.join("\n") }),
@@ -118,7 +118,8 @@ function payloadOf(delivery: Delivery, { language, log }: NotifierDeps) {
 }
 
 /** Cleaned like the text: some receivers refuse JSON with half a character or a NUL in it. */
-function listsOf({ subject, sections, more }: Message) {
+function listsOf(message: Message) {
+  const { subject, sections } = message;
   return {
     subject: clean(subject),
     sections: sections.map(({ kind, severity, headline, lines, ref }) => ({
@@ -128,8 +129,13 @@ function listsOf({ subject, sections, more }: Message) {
       lines: lines.map((line) => clean(line)),
       ref: clean(ref),
     })),
-    more: more.map((headline) => clean(headline)),
+    more: furtherAlerts(message).map((headline) => clean(headline)),
   };
+}
+
+/** People read a count of them, programs get each by its headline and reference. */
+function furtherAlerts({ more, moreSections }: Message): readonly string[] {
+  return moreSections?.map(({ headline, ref }) => `${headline} ${ref}`) ?? more;
 }
 
 /** Why a 2xx is no yes: a portal or a proxy answered with its page, or the receiver itself says no. */

@@ -4,7 +4,17 @@ import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
 import { tempFolder } from "../../test/support/folder.ts";
 import { keyOf } from "../../test/support/messages.ts";
-import { changes, delivered, failed, keysOf, NOW_MS, newRow, snapshot } from "../../test/support/store-contract.ts";
+import {
+  changes,
+  delivered,
+  failed,
+  keysOf,
+  memory,
+  NOW_MS,
+  newRow,
+  nothing,
+  snapshot,
+} from "../../test/support/store-contract.ts";
 import { systemClock } from "../lib/clock.ts";
 import { DATABASE_FILE } from "./folder.ts";
 import { openStore } from "./sqlite.ts";
@@ -164,6 +174,20 @@ test("a cursor that began anew because the disk could not be read does not take 
   mend();
   expect(begun.map((name) => store.fact(name))).toEqual(begun.map(() => "old"));
   expect([store.fact("cursor.main.transfer"), store.fact("bars.main")]).toEqual(["new", "new"]);
+  store.close();
+});
+
+test("what is remembered goes with its alerts: where the disk could not be read, memory's holds, and what memory does not know stays", () => {
+  using files = open();
+  files.store.commit({ ...nothing, memories: [memory("before", "old"), memory("track", "old")] });
+  files.store.close();
+  const other = new DatabaseSync(join(files.path, DATABASE_FILE));
+  other.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN IMMEDIATE; COMMIT");
+  const { store, mend } = start(files.path);
+  store.commit({ ...nothing, memories: [memory("before", "new")] });
+  other.close();
+  mend();
+  expect(store.memories("main")).toEqual([memory("before", "new"), memory("track", "old")]);
   store.close();
 });
 

@@ -36,6 +36,15 @@ export function connect(stateDir: string, parts: DiskParts): Connected {
     return !held.isGivenUp(session, error) && isShort;
   };
 
+  /** What was refused lies in the journal: megabytes of it would keep its room from the next commits. */
+  const giveBack = (session: Session): void => {
+    try {
+      emptyJournal(session);
+    } catch (error) {
+      digest(session, error);
+    }
+  };
+
   const connection: Connection = {
     use(work) {
       const session = held.session();
@@ -48,7 +57,7 @@ export function connect(stateDir: string, parts: DiskParts): Connected {
         emptyJournal(session);
         return work(session);
       } catch (error) {
-        digest(session, error);
+        if (digest(session, error)) giveBack(session);
         throw explain(error, stateDir);
       }
     },

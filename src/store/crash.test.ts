@@ -7,7 +7,7 @@ import { expect } from "vitest";
 import { runTraced, testWith } from "../../test/support/disk.ts";
 import { tempFolder } from "../../test/support/folder.ts";
 import { keyOf } from "../../test/support/messages.ts";
-import { changes, keysOf, NOW_MS, newRow, snapshot } from "../../test/support/store-contract.ts";
+import { changes, keysOf, memory, NOW_MS, newRow, snapshot } from "../../test/support/store-contract.ts";
 import { DATABASE_FILE } from "./folder.ts";
 import { openStore } from "./sqlite.ts";
 
@@ -17,11 +17,18 @@ const [alert] = changes;
 if (alert?.state?.phase !== "firing") throw new Error("no alert fires");
 const seq = (count: number) => ({ id: alert.id, state: { ...alert.state, seq: count } });
 
+/** Goes with each commit: one is replaced every time, one forgotten every other time. */
+const remembered = (count: number) => [
+  memory("before", count % 2 === 0 ? null : `${count}`),
+  memory("track", `${count}`),
+];
+
 /** What the script commits, ready to be told to it: after each round the alert's number is that of the last row. */
 const COMMITS = Array.from({ length: ROUNDS }, (_, index) => ({
   alerts: [seq(index + 1)],
   rows: [newRow(`row ${index + 1}`)],
   snapshot: { ...snapshot, pairs: index + 1 },
+  memories: remembered(index + 1),
 }));
 
 /**
@@ -80,6 +87,9 @@ function checkPromise(stateDir: string, out: string): void {
   const stored = found?.state?.phase === "firing" ? found.state.seq : 0;
   expect([committed, committed + 1], out).toContain(stored);
   expect(store.snapshots().map(({ pairs }) => pairs)).toEqual(stored === 0 ? [] : [stored]);
+  expect(store.memories("main"), out).toEqual(
+    stored === 0 ? [] : remembered(stored).filter(({ body }) => body !== null),
+  );
   const isThere = (count: number) => {
     const key = keyOf(`row ${count}`);
     return store.receipt(key) !== undefined || keysOf(store.pending(0)).includes(key);
@@ -111,11 +121,11 @@ const TIMEOUT_MS = 120_000;
 
 // ---------------------------------------------------------------- kill -9
 
-// A whole run makes 121 pwrite64, 24 fsync, 3 unlink, 2 rename, 2 ftruncate. With a step of 1 every one of them is tried; that takes
+// A whole run makes 142 pwrite64, 26 fsync, 3 unlink, 2 rename, 2 ftruncate. With a step of 1 every one of them is tried; that takes
 // some minutes.
 const KILLS = [
-  ...at("pwrite64:signal=KILL", 121, 17),
-  ...at("fsync:signal=KILL", 24, 5),
+  ...at("pwrite64:signal=KILL", 142, 17),
+  ...at("fsync:signal=KILL", 26, 5),
   ...at("unlink:signal=KILL", 3, 1),
   ...at("rename:signal=KILL", 2, 1),
   ...at("ftruncate:signal=KILL", 2, 1),
@@ -162,12 +172,12 @@ testWith(
 // ---------------------------------------------------------------- failing calls
 
 const FAILURES = [
-  ...at("fsync:error=EIO", 24, 5),
-  ...at("fsync:error=EIO", 24, 11, "+"),
-  ...at("pwrite64:error=EIO", 121, 41),
-  ...at("pwrite64:error=EIO", 121, 61, "+"),
-  ...at("pwrite64:error=ENOSPC", 121, 61),
-  ...at("pwrite64:error=ENOSPC", 121, 61, "+"),
+  ...at("fsync:error=EIO", 26, 5),
+  ...at("fsync:error=EIO", 26, 11, "+"),
+  ...at("pwrite64:error=EIO", 142, 41),
+  ...at("pwrite64:error=EIO", 142, 61, "+"),
+  ...at("pwrite64:error=ENOSPC", 142, 61),
+  ...at("pwrite64:error=ENOSPC", 142, 61, "+"),
 ];
 
 testWith(

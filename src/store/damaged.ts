@@ -1,6 +1,6 @@
 // Rows that are not what was written, found at the start: they are put aside whole, so that the same damage is told once and somebody
 // can look at it. A row is never repaired by guessing.
-import { alertOf, factOf, outboxRowOf, type Row, snapshotOf } from "./rows.ts";
+import { alertOf, factOf, memoryOf, outboxRowOf, type Row, snapshotOf } from "./rows.ts";
 import { type Session, transaction } from "./sql.ts";
 
 interface Damaged {
@@ -30,15 +30,17 @@ function findDamaged(session: Session): readonly Damaged[] {
   const snapshots = session.all("snapshots").filter((row) => snapshotOf(row) === undefined);
   const rows = session.all("pending", 0).filter((row) => outboxRowOf(row) === undefined);
   const facts = session.all("facts").filter((row) => factOf(row) === undefined);
+  const memories = session.all("allMemories").filter((row) => memoryOf(row) === undefined);
   return [
     ...alerts.map((row) => damaged(alertName(row), row, "dropAlert", ["account", "subject", "rule"])),
     ...snapshots.map((row) => damaged(snapshotName(row), row, "dropSnapshot", ["account"])),
     ...rows.map((row) => damaged(outboxName(row), row, "dropRow", ["id"])),
     ...facts.map((row) => damaged(`fact ${String(row["name"])}`, row, "dropFact", ["name"])),
+    ...memories.map((row) => damaged(memoryName(row), row, "dropMemory", ["account", "subject", "kind"])),
   ];
 }
 
-type Drop = "dropAlert" | "dropSnapshot" | "dropRow" | "dropFact";
+type Drop = "dropAlert" | "dropSnapshot" | "dropRow" | "dropFact" | "dropMemory";
 
 function damaged(name: string, row: Row, drop: Drop, keys: readonly string[]): Damaged {
   const values = keys.map((key) => (key === "id" ? Number(row[key]) : String(row[key])));
@@ -49,4 +51,6 @@ export const alertName = ({ account, subject, rule }: Row) =>
   `alert ${String(account)} ${String(subject)} ${String(rule)}`;
 export const snapshotName = ({ account }: Row) => `snapshot ${String(account)}`;
 export const outboxName = ({ id }: Row) => `outbox ${String(id)}`;
+export const memoryName = ({ account, subject, kind }: Row) =>
+  `memory ${String(account)} ${String(subject)} ${String(kind)}`;
 export const eventName = ({ account, stream, id }: Row) => `event ${String(account)} ${String(stream)} ${String(id)}`;

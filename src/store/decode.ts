@@ -44,6 +44,7 @@ const snapshot = z.object({
       level: z.number().nullable(),
       status: z.string().nullable(),
       distancePct: z.number().nullable(),
+      debtUsdt: z.number().nullable().optional(), // older versions did not write it
       severity: severity.nullable(),
     }),
   ),

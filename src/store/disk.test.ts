@@ -16,7 +16,16 @@ import { expect, test } from "vitest";
 import { mountDisk, type SmallDisk, testWith } from "../../test/support/disk.ts";
 import { tempFolder } from "../../test/support/folder.ts";
 import { keyOf } from "../../test/support/messages.ts";
-import { changes, delivered, keysOf, NOW_MS, newRow, nothing, snapshot } from "../../test/support/store-contract.ts";
+import {
+  changes,
+  delivered,
+  keysOf,
+  memory,
+  NOW_MS,
+  newRow,
+  nothing,
+  snapshot,
+} from "../../test/support/store-contract.ts";
 import { StoreError } from "../core/ports.ts";
 import type { Store } from "../core/store.ts";
 import { DATABASE_FILE } from "./folder.ts";
@@ -51,11 +60,14 @@ function commitUntilFull(store: Store): { readonly names: readonly string[]; rea
   throw new Error("the disk took everything");
 }
 
+/** What a disk or a database of before has remembered, beside the alerts. */
+const REMEMBERED = [memory("before", "1"), memory("track", "1"), memory("untouched", "1")];
+
 /** A store that crashed, with its journal, on a disk of its own; with its index (-shm) or without. */
 function crashed(disk: SmallDisk, suffixes: readonly string[]): void {
   using folder = tempFolder();
   const { store } = start(folder.path);
-  store.commit({ alerts: changes, rows: [newRow("a"), newRow("b")], snapshot });
+  store.commit({ alerts: changes, rows: [newRow("a"), newRow("b")], snapshot, memories: REMEMBERED });
   store.settle(keyOf("a"), delivered("1"));
   for (const name of ["margind.begun", ...suffixes.map((suffix) => DATABASE_FILE + suffix)])
     copyFileSync(join(folder.path, name), join(disk.path, name));
@@ -109,6 +121,36 @@ testWith(
   },
 );
 
+testWith(
+  "a disk of its own",
+  "H3: on a full disk megabytes of memories that are refused time and again leave the reserve to the alerts",
+  () => {
+    using disk = mountDisk("12m");
+    const { store, mend, kind } = start(disk.path);
+    const tracks = (size: number, body: string) =>
+      Array.from({ length: size }, (_, index) => memory(`track ${index}`, body.repeat(4000)));
+    store.commit({ ...nothing, memories: tracks(100, "1") });
+    mend();
+    disk.fill();
+    expect(() => store.commit({ ...nothing, memories: tracks(400, "2") })).toThrow("the disk is full");
+    const names = Array.from({ length: 400 }, (_, index) => `alert ${index}`);
+    for (const name of names) {
+      commit(store, name);
+      expect(() => store.commit({ ...nothing, memories: tracks(400, "2") })).toThrow("the disk is full or nearly so");
+    }
+    expect([kind(), existsSync(join(disk.path, RESERVE))]).toEqual(["reserve", false]);
+    expect(store.memories("main")).toEqual(expect.arrayContaining(tracks(100, "1")));
+    disk.free();
+    mend();
+    store.commit({ ...nothing, memories: tracks(400, "2") });
+    store.close();
+    const again = start(disk.path);
+    expect(keysOf(again.store.pending(0))).toEqual(names.map(keyOf));
+    expect([again.store.memories("main").length, again.lost]).toEqual([400, undefined]);
+    again.store.close();
+  },
+);
+
 testWith("a disk of its own", "H3: the reserve does not take the last room that somebody has just freed", () => {
   using disk = mountDisk("3m");
   const { store, mend, kind, said } = start(disk.path);
@@ -155,12 +197,14 @@ function checkStart(disk: SmallDisk, reason: RegExp, mendDisk: () => void, isEmp
   expect([store.alerts().length, store.snapshots().length, keysOf(store.pending(0))]).toEqual(
     isEmpty ? [0, 0, []] : [2, 1, [keyOf("b")]],
   );
+  expect(store.memories("main")).toEqual(isEmpty ? [] : REMEMBERED);
   const [first] = changes;
   if (first === undefined) throw new Error("no change");
   store.commit({
     alerts: [{ ...first, state: undefined }],
     rows: [newRow("new")],
     snapshot: { ...snapshot, pairs: 9 },
+    memories: [memory("before", null), memory("track", "2"), memory("new", "2")],
   });
   store.settle(keyOf("b"), delivered("2"));
   store.setFact("ban", "7");
@@ -178,6 +222,8 @@ function checkStart(disk: SmallDisk, reason: RegExp, mendDisk: () => void, isEmp
   const again = start(disk.path);
   expect(again.store.alerts()).toEqual(isEmpty ? [] : changes.slice(1));
   expect(again.store.snapshots()).toEqual([{ ...snapshot, pairs: 9 }]);
+  const untouched = isEmpty ? [] : [memory("untouched", "1")];
+  expect(again.store.memories("main")).toEqual([memory("new", "2"), memory("track", "2"), ...untouched]);
   expect(keysOf(again.store.pending(0))).toEqual(["new", "newer"].map(keyOf));
   expect([again.store.fact("ban"), again.lost, again.said]).toEqual(["7", undefined, []]);
   if (!isEmpty) expect(["a", "b"].map((name) => again.store.receipt(keyOf(name))?.["ts"])).toEqual(["1", "2"]);
@@ -212,7 +258,7 @@ for (const [how, suffixes] of PLACES) {
 
 function closed(disk: SmallDisk): void {
   const { store } = start(disk.path);
-  store.commit({ alerts: changes, rows: [newRow("a"), newRow("b")], snapshot });
+  store.commit({ alerts: changes, rows: [newRow("a"), newRow("b")], snapshot, memories: REMEMBERED });
   store.settle(keyOf("a"), delivered("1"));
   store.close();
 }

@@ -6,7 +6,7 @@ import { openDatabase, reopenDatabase } from "./database.ts";
 import { explain, isFatalForConnection } from "./errors.ts";
 import { type DiskFault, diskFaultOf } from "./folder.ts";
 import { type Lost, noteLost } from "./lost.ts";
-import { carryBack, type Memory, openMemory } from "./memory.ts";
+import { carryBack, type MemoryDatabase, openMemory } from "./memory.ts";
 import { type Session, sessionOf } from "./sql.ts";
 
 export interface DiskParts {
@@ -41,7 +41,7 @@ export interface Held {
 
 type State =
   | { readonly kind: "disk"; readonly session: Session }
-  | { readonly kind: "memory"; readonly session: Session; readonly memory: Memory; readonly reason: string }
+  | { readonly kind: "memory"; readonly session: Session; readonly memory: MemoryDatabase; readonly reason: string }
   /** `isTried`: to open it again has failed once; only comeBack() tries it once more. */
   | { readonly kind: "closed"; readonly reason: string; readonly isTried: boolean }
   | { readonly kind: "ended" };
@@ -96,7 +96,7 @@ export function holdDatabase(stateDir: string, { clock, onDisk }: DiskParts, mak
     }
   }
 
-  function toDisk(memory: Memory): void {
+  function toDisk(memory: MemoryDatabase): void {
     // If the database there is damaged or gone, it is not what is known now that is lost.
     const onLost = ({ kind, movedTo }: Lost) =>
       onDisk(`the state in ${stateDir}: the database there is ${kind}${movedTo ? `, it was moved to ${movedTo}` : ""}`);

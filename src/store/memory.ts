@@ -10,7 +10,7 @@ import { DATABASE_FILE, isBegun, isEmpty, scratchFolder, sizeOf } from "./folder
 import type { Lost } from "./lost.ts";
 import { checkNotNewer, createTables, versionOf } from "./migrate.ts";
 
-export interface Memory {
+export interface MemoryDatabase {
   readonly db: DatabaseSync;
   /** The last row id that the disk had when it was read; undefined when it could not be read. */
   readonly seededUpTo: number | undefined;
@@ -21,7 +21,7 @@ export interface Memory {
  * Throws StoreError when what is on the disk was written by a newer margind.
  * @param isLocked another program has the database open.
  */
-export function openMemory(stateDir: string, isLocked: boolean): Memory {
+export function openMemory(stateDir: string, isLocked: boolean): MemoryDatabase {
   const db = new DatabaseSync(":memory:");
   createTables(db);
   try {
@@ -89,6 +89,7 @@ const SEED = `
   INSERT INTO main.snapshot SELECT * FROM disk.snapshot;
   INSERT INTO main.fact SELECT * FROM disk.fact;
   INSERT INTO main.event SELECT * FROM disk.event;
+  INSERT INTO main.memory SELECT * FROM disk.memory;
   INSERT INTO main.outbox SELECT * FROM disk.outbox;
   DELETE FROM main.sqlite_sequence;
   INSERT INTO main.sqlite_sequence SELECT * FROM disk.sqlite_sequence;
@@ -96,7 +97,7 @@ const SEED = `
 `;
 
 /** Carries all that happened in memory to the database on the disk, which must be up to date, in one transaction. */
-export function carryBack({ db, seededUpTo }: Memory, stateDir: string): void {
+export function carryBack({ db, seededUpTo }: MemoryDatabase, stateDir: string): void {
   db.prepare("ATTACH ? AS disk").run(join(stateDir, DATABASE_FILE));
   try {
     db.exec(`PRAGMA disk.synchronous = FULL; BEGIN IMMEDIATE; ${seededUpTo === undefined ? "" : FORGET} `);
@@ -109,7 +110,7 @@ export function carryBack({ db, seededUpTo }: Memory, stateDir: string): void {
 }
 
 // What was read from the disk and is gone in memory has ended there. What was never read stays.
-const FORGET = "DELETE FROM disk.alert; DELETE FROM disk.snapshot;";
+const FORGET = "DELETE FROM disk.alert; DELETE FROM disk.snapshot; DELETE FROM disk.memory;";
 const FORGET_ROWS = "DELETE FROM disk.outbox WHERE id <= ? AND key NOT IN (SELECT key FROM main.outbox)";
 
 // Rows get new ids there: another process may have added some meanwhile.
@@ -127,6 +128,7 @@ const CARRY_UNREAD_FACTS = `
 const CARRY = `
   INSERT OR REPLACE INTO disk.alert SELECT * FROM main.alert;
   INSERT OR REPLACE INTO disk.snapshot SELECT * FROM main.snapshot;
+  INSERT OR REPLACE INTO disk.memory SELECT * FROM main.memory;
   INSERT OR IGNORE INTO disk.event SELECT * FROM main.event;
   INSERT INTO disk.outbox (${COLUMNS}) SELECT ${COLUMNS} FROM main.outbox WHERE true ORDER BY id
     ON CONFLICT (key) DO UPDATE SET attempts = excluded.attempts, error = excluded.error, delivered_ms = excluded.delivered_ms,

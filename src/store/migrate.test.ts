@@ -5,11 +5,11 @@ import { expect, test } from "vitest";
 import { mountDisk, testWith } from "../../test/support/disk.ts";
 import { tempFolder } from "../../test/support/folder.ts";
 import { keyOf } from "../../test/support/messages.ts";
-import { changes, keysOf, NOW_MS, newRow, snapshot } from "../../test/support/store-contract.ts";
+import { changes, keysOf, memory, NOW_MS, newRow, nothing, snapshot } from "../../test/support/store-contract.ts";
 import { StoreError } from "../core/ports.ts";
 import { openBeside } from "./database.ts";
 import { DATABASE_FILE } from "./folder.ts";
-import { bodyOf } from "./rows.ts";
+import { bodyOf, rowSum } from "./rows.ts";
 import { MIGRATIONS } from "./schema.ts";
 import { openStore, openStoreForReading } from "./sqlite.ts";
 
@@ -51,6 +51,33 @@ test("O7: an older database is brought up to date with all that is in it", () =>
   firstVersion(folder.path);
   checkContent(folder.path);
   checkContent(folder.path);
+});
+
+/** The same as the third version left it, with a row of the history; it has remembered nothing yet. */
+function thirdVersion(path: string): void {
+  firstVersion(path);
+  const db = new DatabaseSync(join(path, DATABASE_FILE));
+  db.function("row_sum", { varargs: true }, (...values) => rowSum(...values));
+  db.exec(`${MIGRATIONS.slice(1, 3).join(";")} PRAGMA user_version = 3;`);
+  const values = ["main", "flow", event.id, event.atMs, JSON.stringify(event)] as const;
+  db.prepare("INSERT INTO event VALUES (?, ?, ?, ?, 1, ?, ?)").run(...values, rowSum(...values));
+  db.close();
+}
+const event = { kind: "flow", id: "7", atMs: 5, type: "BORROW", asset: "USDT", amount: 1 } as const;
+
+test("O7: a database of the third version keeps all that is in it, and remembers from then on", () => {
+  using folder = tempFolder();
+  thirdVersion(folder.path);
+  checkContent(folder.path);
+  const { store } = start(folder.path);
+  expect(store.events("main", 0)).toMatchObject([{ row: event, isTold: true }]);
+  expect(store.memories("main")).toEqual([]);
+  store.commit({ ...nothing, memories: [memory("track", "1")] });
+  store.close();
+  const again = start(folder.path).store;
+  expect(again.memories("main")).toEqual([memory("track", "1")]);
+  again.close();
+  expect(existsSync(join(folder.path, `${DATABASE_FILE}.v3-backup`))).toBe(true);
 });
 
 test("O7: before that it is copied beside, whole, for its owner alone; later starts copy nothing", () => {

@@ -6,7 +6,10 @@ import { join } from "node:path";
 import { systemCode } from "./errors.ts";
 import { makeFile, sizeOf } from "./folder.ts";
 
-/** A commit takes 4 to 40 KiB of the journal, and the journal's room is used over and over again: enough for a day of trouble. */
+/**
+ * A commit takes 4 to 40 KiB of the journal, and the journal's room is used over and over again: enough for a day of trouble. Memories
+ * may take megabytes, so while the disk is short they are refused.
+ */
 export const RESERVE_BYTES = 1_048_576;
 /** It is made anew only where this much is free: it must not take away what somebody has just freed. */
 const ROOM_BYTES = 4 * RESERVE_BYTES;

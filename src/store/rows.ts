@@ -5,7 +5,7 @@ import type { AlertChange } from "../core/advance.ts";
 import { isSubject } from "../core/announce.ts";
 import type { StoredEvent } from "../core/history.ts";
 import type { NewRow, OutboxRow } from "../core/ports.ts";
-import type { Snapshot } from "../core/store.ts";
+import type { Memory, Snapshot } from "../core/store.ts";
 import { decodeBody, decodeHistoryRow, decodeSnapshot, decodeState } from "./decode.ts";
 
 export type Row = Readonly<Record<string, unknown>>;
@@ -32,6 +32,12 @@ export function snapshotOf({ account, body, sum }: Row): Snapshot | undefined {
 
 export function factOf({ name, value, sum }: Row): string | undefined {
   return typeof value === "string" && sum === rowSum(name, value) ? value : undefined;
+}
+
+export function memoryOf({ account, subject, kind, body, sum }: Row): Memory | undefined {
+  const about = String(subject);
+  if (!isSubject(about) || sum !== rowSum(account, subject, kind, body)) return undefined;
+  return { account: String(account), subject: about, kind: String(kind), body: String(body) };
 }
 
 export const eventSum = ({ account, row }: StoredEvent, stream: string, body: string): number =>

@@ -71,4 +71,15 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX event_time ON event (account, at_ms);
   `,
+  // What is remembered of a subject over time, by kind. A body may be 100 kB.
+  `
+  CREATE TABLE memory (
+    account TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    body TEXT NOT NULL,
+    sum INTEGER NOT NULL,
+    PRIMARY KEY (account, subject, kind)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

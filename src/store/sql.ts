@@ -44,6 +44,11 @@ export const SQL = {
   events:
     "SELECT account, stream, id, at_ms, told, body, sum FROM event WHERE account = ? AND at_ms >= ? ORDER BY at_ms",
   dropEvents: "DELETE FROM event WHERE account = ? AND stream = ? AND at_ms < CASE told WHEN 0 THEN ? ELSE ? END",
+  memories: "SELECT account, subject, kind, body, sum FROM memory WHERE account = ?",
+  allMemories: "SELECT account, subject, kind, body, sum FROM memory",
+  setMemory: "INSERT OR REPLACE INTO memory (account, subject, kind, body, sum) VALUES (?, ?, ?, ?, ?)",
+  dropMemory: "DELETE FROM memory WHERE account = ? AND subject = ? AND kind = ?",
+  dropMemories: "DELETE FROM memory WHERE account = ?",
   setAside: "INSERT INTO damaged (found_ms, origin, content) VALUES (?, ?, ?)",
 } as const;
 

@@ -10,6 +10,7 @@ import { keyOf } from "../../test/support/messages.ts";
 import {
   changes,
   keysOf,
+  memory,
   NOW_MS,
   newRow,
   nothing,
@@ -100,10 +101,11 @@ storeContract("the memory store of the tests", () => {
 test("a commit is one transaction: a row that fails takes the states and the picture with it", () => {
   using files = open();
   const bad = newRow("bad", { enqueuedAtMs: Number.NaN }); // SQLite has no NaN: it becomes NULL, which the schema refuses
-  expect(() => files.store.commit({ alerts: changes, rows: [newRow("a"), bad], snapshot })).toThrow(StoreError);
-  const holds = (store: Store) => [store.alerts(), store.pending(0), store.snapshots()];
-  expect(holds(files.store)).toEqual([[], [], []]);
-  expect(holds(files.again())).toEqual([[], [], []]);
+  const change = { alerts: changes, rows: [newRow("a"), bad], snapshot, memories: [memory("track", "1")] };
+  expect(() => files.store.commit(change)).toThrow(StoreError);
+  const holds = (store: Store) => [store.alerts(), store.pending(0), store.snapshots(), store.memories("main")];
+  expect(holds(files.store)).toEqual([[], [], [], []]);
+  expect(holds(files.again())).toEqual([[], [], [], []]);
 });
 
 test("after a commit that failed the next one is as good as any", () => {
@@ -208,12 +210,14 @@ const WRONG = `
   INSERT INTO alert VALUES ('main', 'elsewhere', 'rule', '{"phase":"pending","sinceMs":0,"observedMs":0,"lastAtMs":0}', 0);
   UPDATE outbox SET body = substr(body, 1, 40) WHERE id = 2;
   INSERT INTO snapshot VALUES ('odd', 'null', 0);
+  INSERT INTO memory VALUES ('main', 'elsewhere', 'track', '1', 0);
 `;
 /** The same, written so: what is read is not believed only because its checksum fits. */
 const WRITTEN = `
   UPDATE alert SET sum = row_sum(account, subject, rule, state);
   UPDATE outbox SET sum = row_sum(key, notifier, recipient, body, enqueued_ms);
   UPDATE snapshot SET sum = row_sum(account, body);
+  UPDATE memory SET sum = row_sum(account, subject, kind, body);
 `;
 
 test.each([
@@ -224,12 +228,20 @@ test.each([
   (_, sql) => {
     using files = open();
     files.store.commit({ alerts: changes, rows: [newRow("a"), newRow("b"), newRow("c")], snapshot });
+    files.store.commit({ ...nothing, memories: [memory("track", "1")] });
     files.meddle(sql);
-    const names = ["alert main cross cross-margin-level", "alert main elsewhere rule", "outbox 2", "snapshot odd"];
+    const names = [
+      "alert main cross cross-margin-level",
+      "alert main elsewhere rule",
+      "memory main elsewhere track",
+      "outbox 2",
+      "snapshot odd",
+    ];
     const again = files.again();
     expect(again.alerts()).toEqual(changes.filter(({ id }) => id.subject !== "cross"));
     expect(keysOf(again.pending(0))).toEqual(["a", "c"].map(keyOf));
     expect(again.snapshots()).toEqual([snapshot]);
+    expect(again.memories("main")).toEqual([memory("track", "1")]);
     expect([files.unreadable.sort(), files.lost()]).toEqual([names, { kind: "rows", movedTo: undefined }]);
     expect(files.read("SELECT origin, found_ms FROM damaged ORDER BY origin")).toEqual(
       names.map((origin) => ({ origin, found_ms: NOW_MS })),
@@ -237,23 +249,26 @@ test.each([
     expect(files.read("SELECT content FROM damaged WHERE origin = 'snapshot odd'")[0]?.["content"]).toContain('"null"');
     files.told();
     files.again(again);
-    expect([files.unreadable.length, files.lost()]).toEqual([4, undefined]);
+    expect([files.unreadable.length, files.lost()]).toEqual([5, undefined]);
   },
 );
 
 test("H5: a digit that became another is noticed, in every table", () => {
   using files = open();
-  files.store.commit({ alerts: changes, rows: [newRow("a")], snapshot });
+  const memories = [memory("track", "[15,16]"), memory("before", "5")];
+  files.store.commit({ alerts: changes, rows: [newRow("a")], snapshot, memories });
   files.store.setFact("ban", "1583950000000");
   files.meddle(`
     UPDATE alert SET state = replace(state, '"seq":1', '"seq":2');
     UPDATE outbox SET body = replace(body, '11.3', '41.3');
     UPDATE snapshot SET body = replace(body, '1.24', '9.24');
     UPDATE fact SET value = replace(value, '15', '25') WHERE name = 'ban';
+    UPDATE memory SET body = replace(body, '15', '25');
   `);
   const again = files.again();
   expect([again.alerts(), again.pending(0), again.snapshots(), again.fact("ban")]).toEqual([[], [], [], undefined]);
-  expect(files.unreadable).toHaveLength(5);
+  expect(again.memories("main")).toEqual([memory("before", "5")]);
+  expect(files.unreadable).toHaveLength(6);
 });
 
 test.each([
@@ -278,6 +293,10 @@ test("H5: a row that is damaged while the store is open is told once, however of
   files.meddle("UPDATE outbox SET recipient = '#others' WHERE id = 1");
   for (let look = 0; look < 3; look++) expect(keysOf(files.store.pending(0))).toEqual([keyOf("b")]);
   expect(files.unreadable).toEqual(["outbox 1"]);
+  files.store.commit({ ...nothing, memories: [memory("track", "1"), memory("before", "1")] });
+  files.meddle("UPDATE memory SET kind = 'trick' WHERE kind = 'track'");
+  for (let look = 0; look < 3; look++) expect(files.store.memories("main")).toEqual([memory("before", "1")]);
+  expect(files.unreadable).toEqual(["outbox 1", "memory main cross trick"]);
 });
 
 test("H5: a loss is told by every start until people were told of it", () => {

@@ -1,9 +1,9 @@
 // The Store port on node:sqlite: what each of its methods does to the tables.
 import { type StoredEvent, streamName } from "../core/history.ts";
-import type { NewRow, OutboxRow, Settlement } from "../core/ports.ts";
-import type { Change, Disk, Store } from "../core/store.ts";
+import { type NewRow, type OutboxRow, type Settlement, StoreError } from "../core/ports.ts";
+import type { Change, Disk, Memory, Store } from "../core/store.ts";
 import { type Connection, connect, plainConnection } from "./connection.ts";
-import { alertName, eventName, outboxName, setDamagedAside, snapshotName } from "./damaged.ts";
+import { alertName, eventName, memoryName, outboxName, setDamagedAside, snapshotName } from "./damaged.ts";
 import { openBeside, openForReading } from "./database.ts";
 import { decodeReceipt } from "./decode.ts";
 import type { DiskParts } from "./held.ts";
@@ -14,6 +14,7 @@ import {
   eventOf,
   eventSum,
   factOf,
+  memoryOf,
   outboxRowOf,
   progressOf,
   type Row,
@@ -87,7 +88,12 @@ function createStore(connection: Connection, writer: Writer, onUnreadable: (row:
   return {
     alerts: () => use((session) => readable(session.all("alerts"), alertOf, alertName)),
     snapshots: () => use((session) => readable(session.all("snapshots"), snapshotOf, snapshotName)),
-    commit: (change) => write((session) => commit(session, change)),
+    commit(change) {
+      const trouble = connection.trouble();
+      // What is left of a full disk is for the alerts: megabytes of memories would take it within a few commits.
+      if (trouble?.kind === "reserve" && change.memories !== undefined) throw new StoreError(trouble.reason);
+      return write((session) => commit(session, change));
+    },
     pending: (afterId) => use((session) => readable(session.all("pending", afterId), outboxRowOf, outboxName)),
     settle: (key, settlement) =>
       writer.writeOrOwe(`${key}|${settlement.kind}`, (session) => settle(session, key, settlement)),
@@ -98,7 +104,12 @@ function createStore(connection: Connection, writer: Writer, onUnreadable: (row:
       use((session) => readable(session.all("events", account, sinceMs), eventOf, eventName)),
     dropEvents: (account, stream, { untoldMs, toldMs }) =>
       write((session) => void session.run("dropEvents", account, streamName(stream), untoldMs, toldMs)),
-    forget: (account) => write((session) => void session.run("dropSnapshot", account)),
+    memories: (account) => use((session) => readable(session.all("memories", account), memoryOf, memoryName)),
+    forget: (account) =>
+      write((session) => {
+        session.run("dropSnapshot", account);
+        session.run("dropMemories", account);
+      }),
     drop: (id) =>
       write((session) => {
         session.run("dropMerged", id);
@@ -144,7 +155,8 @@ function readerOf(onUnreadable: (row: string) => void) {
 
 // ---------------------------------------------------------------- inside a transaction
 
-function commit(session: Session, { alerts, rows, snapshot, events = [], facts = [] }: Change): readonly OutboxRow[] {
+function commit(session: Session, change: Change): readonly OutboxRow[] {
+  const { alerts, rows, snapshot, events = [], facts = [], memories = [] } = change;
   for (const event of events) addEvent(session, event);
   for (const { name, value } of facts) session.run("setFact", name, value, rowSum(name, value));
   for (const { id, state } of alerts) {
@@ -153,11 +165,17 @@ function commit(session: Session, { alerts, rows, snapshot, events = [], facts =
     if (state === undefined) session.run("dropAlert", account, subject, rule);
     else session.run("setAlert", account, subject, rule, text, rowSum(account, subject, rule, text));
   }
+  for (const memory of memories) setMemory(session, memory);
   if (snapshot !== undefined) {
     const text = JSON.stringify(snapshot);
     session.run("setSnapshot", snapshot.account, text, rowSum(snapshot.account, text));
   }
   return rows.flatMap((row) => addRow(session, row) ?? []);
+}
+
+function setMemory(session: Session, { account, subject, kind, body }: Memory): void {
+  if (body === null) session.run("dropMemory", account, subject, kind);
+  else session.run("setMemory", account, subject, kind, body, rowSum(account, subject, kind, body));
 }
 
 function addEvent(session: Session, event: StoredEvent): void {

@@ -3,7 +3,7 @@
 import { isSubject } from "../../src/core/announce.ts";
 import { type StoredEvent, streamName } from "../../src/core/history.ts";
 import { type NewRow, type OutboxRow, type Receipt, StoreError } from "../../src/core/ports.ts";
-import type { Store } from "../../src/core/store.ts";
+import type { Memory, Store } from "../../src/core/store.ts";
 import { decodeBody, decodeHistoryRow, decodeSnapshot, decodeState } from "../../src/store/decode.ts";
 import type { Deed } from "./history.ts";
 import type { Random } from "./random.ts";
@@ -33,6 +33,7 @@ export interface Content {
   readonly facts: Map<string, string>;
   readonly rows: Map<string, StoredRow>;
   readonly events: Map<string, StoredRowOfHistory>;
+  readonly memories: Map<string, Memory>;
 }
 
 export interface StoredRowOfHistory {
@@ -76,6 +77,7 @@ export function createDisk({ plan, calmMs, random, time, record, mayDie }: DiskP
     facts: new Map(),
     rows: new Map(),
     events: new Map(),
+    memories: new Map(),
   };
   let lastId = 0;
   let errorsDue = [...plan.errorsAtMs].sort((a, b) => a - b);
@@ -180,6 +182,10 @@ export function createDisk({ plan, calmMs, random, time, record, mayDie }: DiskP
               put(undo, content.events, name, { account, body: JSON.stringify(row), isTold });
           }
           for (const { name, value } of change.facts ?? []) put(undo, content.facts, name, value);
+          for (const memory of change.memories ?? []) {
+            const name = `${memory.account}|${memory.subject}|${memory.kind}`;
+            put(undo, content.memories, name, memory.body === null ? undefined : memory);
+          }
           if (change.snapshot !== undefined)
             put(undo, content.snapshots, change.snapshot.account, JSON.stringify(change.snapshot));
           return change.rows.flatMap((row) => add(undo, row) ?? []);
@@ -262,9 +268,19 @@ export function createDisk({ plan, calmMs, random, time, record, mayDie }: DiskP
           }),
         );
       },
+      memories(account) {
+        alive();
+        return [...content.memories.values()].filter((memory) => memory.account === account);
+      },
       forget(account) {
         alive();
-        finish(write((undo) => put(undo, content.snapshots, account, undefined)));
+        finish(
+          write((undo) => {
+            for (const [name, memory] of [...content.memories])
+              if (memory.account === account) put(undo, content.memories, name, undefined);
+            return put(undo, content.snapshots, account, undefined);
+          }),
+        );
       },
       drop(id) {
         alive();

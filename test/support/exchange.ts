@@ -15,6 +15,8 @@ export const RESTRICTIONS = "/sapi/v1/account/apiRestrictions";
 export const FLOWS = "/sapi/v1/margin/capital-flow";
 export const TRANSFERS = "/sapi/v1/margin/transfer";
 export const TIME = "/api/v3/time";
+export const PRICES = "/api/v3/ticker/price";
+export const RATES = "/sapi/v1/margin/next-hourly-interest-rate";
 
 export interface Seen {
   readonly path: string;
@@ -96,6 +98,10 @@ export async function startExchange({
 const hasBody = (headers: IncomingHttpHeaders): boolean =>
   headers["transfer-encoding"] !== undefined || (headers["content-length"] ?? "0") !== "0";
 
+/** Requests that carry a key: public ones have a lane of their own. */
+export const keyed = <S extends Pick<Seen, "headers">>(seen: readonly S[]): readonly S[] =>
+  seen.filter(({ headers }) => headers["x-mbx-apikey"] !== undefined);
+
 /** The shortest time between two signed requests, ms, by the stamps that they carry: no delay on the way counts. */
 export function shortestGapMs(seen: readonly Seen[]): number {
   const stamps = seen.flatMap(({ query }) => /(?:^|&)timestamp=(\d+)/.exec(query)?.[1] ?? []).map(Number);
@@ -113,6 +119,7 @@ export function send(response: ServerResponse, { status = 200, headers = {}, bod
 /** What Binance answers to a right request, and how it refuses a wrong one. */
 function documented(request: Seen, serverMs: number): Answer {
   if (request.path === TIME) return { body: { serverTime: Math.floor(serverMs) } };
+  if (request.path === PRICES) return pricesAnswer(new URLSearchParams(request.query));
   const isKeyOnly = request.path.endsWith("delist-schedule") || request.path.endsWith("restricted-asset");
   const flaw = isKeyOnly ? undefined : flawOf(request, serverMs);
   if (flaw !== undefined) return flaw;
@@ -126,6 +133,8 @@ function documented(request: Seen, serverMs: number): Answer {
       return { headers: { "x-sapi-used-ip-weight-1m": "1" }, body: READ_ONLY_KEY };
     case COEFF:
       return { headers, body: { normalBar: "1.25", marginCallBar: "1.16", forceLiquidationBar: "1.1" } };
+    case RATES:
+      return { headers: { "x-sapi-used-ip-weight-1m": "100" }, body: ratesBody(new URLSearchParams(request.query)) };
     case FLOWS:
     case "/sapi/v1/margin/delist-schedule":
       return { headers, body: [] };
@@ -140,6 +149,27 @@ function documented(request: Seen, serverMs: number): Answer {
       return { status: 404, body: { code: -1099, msg: "Not found" } };
   }
 }
+
+/** Of what the documented accounts hold. */
+const PRICE_ROWS = [
+  { symbol: "BTCUSDT", price: "10000.00000000" },
+  { symbol: "ETHUSDT", price: "10000.00000000" },
+  { symbol: "BNBUSDT", price: "300.00000000" },
+  { symbol: "BNBBTC", price: "0.03000000" },
+];
+
+function pricesAnswer(params: URLSearchParams): Answer {
+  const [one, list] = [params.get("symbol"), params.get("symbols")];
+  const headers = { "x-mbx-used-weight-1m": one === null ? "4" : "2" };
+  const asked: unknown = list === null ? (one ?? undefined) : JSON.parse(list);
+  if (asked === undefined) return { headers, body: PRICE_ROWS };
+  const rows = [asked].flat().map((name) => PRICE_ROWS.find(({ symbol }) => symbol === name));
+  if (rows.includes(undefined)) return complaint(-1121, "Invalid symbol.");
+  return { headers, body: one === null ? rows : rows[0] };
+}
+
+const ratesBody = (params: URLSearchParams) =>
+  (params.get("assets") ?? "").split(",").map((asset) => ({ asset, nextHourlyInterestRate: "0.00000571" }));
 
 /** How Binance refuses a request whose key, signature or time is wrong; undefined for a right one. */
 export function flawOf({ query, headers }: Seen, serverMs: number): Answer | undefined {

@@ -3,7 +3,7 @@
 import { type AlertChange, stateKey } from "../../src/core/advance.ts";
 import { type HistoryStream, type StoredEvent, streamName } from "../../src/core/history.ts";
 import { type NewRow, type OutboxRow, type Receipt, StoreError } from "../../src/core/ports.ts";
-import type { Change, Snapshot, Store } from "../../src/core/store.ts";
+import type { Change, Memory, Snapshot, Store } from "../../src/core/store.ts";
 
 export interface MemoryStore extends Store {
   /** While set, whatever writes throws StoreError with this text. */
@@ -29,6 +29,7 @@ export function createMemoryStore(): MemoryStore {
   const snapshots = new Map<string, Snapshot>();
   const facts = new Map<string, string>();
   const events = new Map<string, StoredEvent>();
+  const memories = new Map<string, Memory>();
   const outbox = new Map<number, Kept>();
   const commits: Change[] = [];
   let lastId = 0;
@@ -62,6 +63,11 @@ export function createMemoryStore(): MemoryStore {
         if (!events.has(key)) events.set(key, event);
       }
       for (const { name, value } of change.facts ?? []) facts.set(name, value);
+      for (const memory of change.memories ?? []) {
+        const key = `${memory.account}|${memory.subject}|${memory.kind}`;
+        if (memory.body === null) memories.delete(key);
+        else memories.set(key, memory);
+      }
       if (change.snapshot !== undefined) snapshots.set(change.snapshot.account, change.snapshot);
       return change.rows.flatMap(add);
     },
@@ -111,9 +117,11 @@ export function createMemoryStore(): MemoryStore {
         if (isOfStream && row.atMs < (isTold ? toldMs : untoldMs)) events.delete(key);
       }
     },
+    memories: (account) => [...memories.values()].filter((memory) => memory.account === account),
     forget(account) {
       check();
       snapshots.delete(account);
+      for (const [key, memory] of [...memories]) if (memory.account === account) memories.delete(key);
     },
     drop(id) {
       check();

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import type { AlertChange } from "../../src/core/advance.ts";
 import type { HistoryRow, StoredEvent } from "../../src/core/history.ts";
 import type { NewRow, Settlement } from "../../src/core/ports.ts";
-import type { Snapshot, Store } from "../../src/core/store.ts";
+import type { Memory, Snapshot, Store } from "../../src/core/store.ts";
 import { cross, isolated, longPair } from "./answers.ts";
 import { openDesk } from "./desk.ts";
 import { critical, keyOf, resolved } from "./messages.ts";
@@ -44,6 +44,10 @@ export const changes: readonly AlertChange[] = openDesk().look(
   cross(1.24),
   isolated([longPair("AUSDT", 2)]),
 ).changes;
+
+export const memory = (kind: string, body: string | null, account = "main"): Memory => ({
+  ...{ account, subject: "cross", kind, body },
+});
 
 export const nothing = { alerts: [], rows: [], snapshot: undefined };
 
@@ -325,17 +329,15 @@ function forgetting(open: () => StoreWorld): void {
     expect(["a", "late"].map((name) => world.receipt(name)?.["ts"])).toEqual(["9", undefined]);
   });
 
-  test("an account that is forgotten has no picture any more", () => {
+  test("an account that is forgotten has no picture any more, and nothing is remembered of it", () => {
     using world = begin(open);
-    for (const account of ["main", "other"]) world.store.commit({ ...nothing, snapshot: { ...snapshot, account } });
+    for (const account of ["main", "other"])
+      world.store.commit({ ...nothing, snapshot: { ...snapshot, account }, memories: [memory("track", "1", account)] });
     world.store.forget("main");
     world.store.forget("never seen");
-    expect(
-      world
-        .again()
-        .snapshots()
-        .map(({ account }) => account),
-    ).toEqual(["other"]);
+    const again = world.again();
+    expect(again.snapshots().map(({ account }) => account)).toEqual(["other"]);
+    expect([again.memories("main"), again.memories("other")]).toEqual([[], [memory("track", "1", "other")]]);
   });
 }
 
@@ -367,6 +369,41 @@ function remembering(open: () => StoreWorld): void {
     expect([...again.knownEvents("main", cross, [big.id, "7"])]).toEqual([big.id]);
     expect(again.knownEvents("main", { kind: "flow", symbol: "BTCUSDT" }, [big.id]).size).toBe(0);
     expect(again.knownEvents("other", cross, [big.id]).size).toBe(0);
+  });
+
+  test("what is remembered of a subject is kept beside the rest of its transaction, to the last character", () => {
+    using world = begin(open);
+    const long = '[1583971200000,1.2345678901234567,"\u{1F4C9}"],'.repeat(2500);
+    const memories = [memory("track", long), { ...memory("track", "5"), subject: "isolated AUSDT" } as const];
+    world.store.commit({ ...nothing, rows: [newRow("a")], memories });
+    world.store.commit({
+      ...nothing,
+      memories: [memory("before cross-margin-level", ""), memory("track", "7", "other")],
+    });
+    const again = world.again();
+    const all = [memory("before cross-margin-level", ""), ...memories];
+    expect(again.memories("main")).toHaveLength(3);
+    expect(again.memories("main")).toEqual(expect.arrayContaining(all));
+    expect([again.memories("other"), again.memories("never seen")]).toEqual([[memory("track", "7", "other")], []]);
+    expect(keysOf(again.pending(0))).toEqual([keyOf("a")]);
+  });
+
+  test("of each account, subject and kind the newest is remembered; one without a body is forgotten, the others stay", () => {
+    using world = begin(open);
+    const pair = { ...memory("track", "1"), subject: "isolated AUSDT" } as const;
+    const others = [pair, memory("before", "1"), memory("track", "1", "other")];
+    world.store.commit({ ...nothing, memories: [memory("track", "1"), ...others, memory("track", "2")] });
+    expect(world.store.memories("main")).toContainEqual(memory("track", "2"));
+    world.store.commit({ ...nothing, memories: [memory("track", "3")] });
+    expect(world.store.memories("main")).toContainEqual(memory("track", "3"));
+    const never = memory("never there", null);
+    world.store.commit({ ...nothing, memories: [memory("track", null), never] });
+    const again = world.again();
+    expect(again.memories("main")).toHaveLength(2);
+    expect(again.memories("main")).toEqual(expect.arrayContaining([pair, memory("before", "1")]));
+    expect(again.memories("other")).toEqual([memory("track", "1", "other")]);
+    again.commit({ ...nothing, memories: [memory("before", null), memory("before", "4")] });
+    expect(again.memories("main")).toContainEqual(memory("before", "4"));
   });
 
   test("transfers and liquidations come back as they were, what they do not have left out", () => {

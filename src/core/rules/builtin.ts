@@ -20,6 +20,35 @@ export const builtinRules: readonly RuleConfig[] = [
       },
     },
   },
+  // Above onlyBelow there is room: a level of 3 that falls to 2.5 must wake nobody, nor must a price that is back within a minute.
+  {
+    ...usual,
+    id: "cross-level-drop",
+    on: "cross",
+    field: "marginLevel",
+    ladder: {
+      kind: "drop",
+      rungs: { warning: 10, critical: 20 },
+      withinMs: 900_000,
+      onlyBelow: { kind: "bar", bar: "normalBar", plusPct: 20 },
+    },
+    hysteresisPct: 20,
+    forMs: 60_000,
+    clearAfterMs: 60_000,
+  },
+  // An estimate, not a reading: it must swing far before an alert of it ends.
+  {
+    ...usual,
+    id: "cross-time-to-liquidation",
+    on: "cross",
+    field: "minutesToLiquidation",
+    ladder: {
+      kind: "below",
+      rungs: { warning: { kind: "number", value: 120 }, critical: { kind: "number", value: 30 } },
+    },
+    hysteresisPct: 25,
+    clearAfterMs: 300_000,
+  },
   {
     ...usual,
     id: "cross-transfer-out",

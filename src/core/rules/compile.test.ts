@@ -231,17 +231,34 @@ test.each<[string, Ladder, Bars, readonly [Severity, Severity] | undefined]>([
 test("in a ladder out of order the stricter rung holds, and the way back leads past it", () => {
   const rule = ruleOf({ kind: "below", rungs: { info: number(1.2), critical: bar("marginCallBar") } });
   expect([1.25, 1.1].map((value) => rungOf(rule, value))).toEqual(["critical/critical 1.3", "critical/critical 1.3"]);
-  expect(rule.target(BARS_3X)).toBe(1.3);
-  expect(rule.target(BARS_5X)).toBe(1.2);
+  // critical 1.3 is left at 1.326, beyond info's 1.224; under the bars of 5x critical 1.16 is left at 1.1832, and info is last
+  expect(rule.target(BARS_3X)).toBe(1.326);
+  expect(rule.target(BARS_5X)).toBe(1.224);
 });
 
 test.each<[Ladder, number | undefined]>([
-  [{ kind: "below", rungs: mixed }, 1.4],
-  [{ kind: "below", rungs: { critical: bar("marginCallBar") } }, 1.3],
-  [{ kind: "above", rungs: { info: number(1), critical: number(2) } }, 1],
+  [{ kind: "below", rungs: mixed }, 1.428],
+  [{ kind: "below", rungs: { critical: bar("marginCallBar") } }, 1.326],
+  [{ kind: "above", rungs: { info: number(1), critical: number(2) } }, 0.98],
   [{ kind: "is", rungs: { critical: [false] } }, undefined],
-])("the way back of %j leads to %d", (ladder, target) => {
+  [{ kind: "drop", rungs: { critical: 20 }, withinMs: 900_000, onlyBelow: undefined }, undefined],
+])("the way back of %j leads to where its last rung is left: %d", (ladder, target) => {
   expect(ruleOf(ladder).target(BARS_3X)).toBe(target);
+});
+
+test("a hysteresis of its own, or none, moves the way back", () => {
+  const ladder = { kind: "below", rungs: mixed } as const;
+  expect(ruleOf(ladder, { hysteresisPct: 10 }).target(BARS_3X)).toBe(1.54);
+  expect(ruleOf(ladder, { hysteresisPct: 0 }).target(BARS_3X)).toBe(1.4);
+});
+
+test.each<[Ladder, Threshold, number]>([
+  [{ kind: "below", rungs: mixed }, number(1.8), 1.8],
+  [{ kind: "below", rungs: mixed }, bar("normalBar", 10), 1.65],
+  [{ kind: "above", rungs: { info: number(1) } }, number(0.5), 0.5],
+  [{ kind: "drop", rungs: { critical: 20 }, withinMs: 900_000, onlyBelow: undefined }, bar("normalBar"), 1.5],
+])("of %j with a target of its own, %j: %d", (ladder, target, expected) => {
+  expect(ruleOf(ladder, { target }).target(BARS_3X)).toBe(expected);
 });
 
 // ---------------------------------------------------------------- flags and statuses

@@ -1,4 +1,5 @@
 // A rule's config becomes closures: evaluate(observation) → verdict or nothing. Nothing is the common case and allocates nothing.
+import { type Fall, fallEvaluator } from "../drops.ts";
 import type { Observation, Values } from "../observe.ts";
 import { symbolOf } from "../observe.ts";
 import { type BarName, type Bars, SEVERITIES, type Severity, type Subject } from "../ports.ts";
@@ -14,11 +15,13 @@ export interface Verdict {
   readonly value: number | Flag;
   /** The threshold of `breached`, else of `held`; for numbers only. */
   readonly threshold: number | undefined;
+  /** Of a rule on speed: then `value` is the fall in percent. */
+  readonly fall?: Fall;
   /** The status is not one of the documented: counted as the worst rung. */
   readonly isUnknownStatus: boolean;
 }
 
-export interface Rule extends RuleConfig {
+export interface Rule extends Omit<RuleConfig, "target"> {
   readonly field: FieldName;
   covers(observation: Observation): boolean;
   coversSubject(subject: Subject): boolean;
@@ -26,7 +29,10 @@ export interface Rule extends RuleConfig {
   evaluate(observation: Observation, bars: Bars): Verdict | undefined;
   /** Rungs that these bars put out of order, for a config alert; undefined when the ladder is right. */
   disorder(bars: Bars): readonly [Severity, Severity] | undefined;
-  /** Where no rung is breached any more, as a number: the level or distance to get back to. Undefined for flags and statuses. */
+  /**
+   * The level or distance to get back to, as a number: the rule's own, else where every rung is left, hysteresis included. Undefined for
+   * flags and statuses, and for rules on speed that name none.
+   */
   target(bars: Bars): number | undefined;
 }
 
@@ -69,12 +75,22 @@ export function compile(config: RuleConfig): Rule | undefined {
       target: () => undefined,
     };
   }
+  const aim = config.target;
+  if (ladder.kind === "drop") {
+    if (FIELDS[field].type !== "number") return undefined; // nothing else has a share to fall by
+    return {
+      ...base,
+      evaluate: fallEvaluator(config.id, field, ladder, config.hysteresisPct),
+      disorder: () => undefined,
+      target: (bars) => (aim === undefined ? undefined : thresholdAt(aim, bars)),
+    };
+  }
   const stepsFor = memoize((bars: Bars) => stepsOf(ladder, config.hysteresisPct, bars));
   return {
     ...base,
     evaluate: numberEvaluator(field, ladder.kind, stepsFor),
     disorder: (bars) => disorder(ladder.kind, stepsFor(bars).rungs),
-    target: (bars) => strictest(ladder.kind, stepsFor(bars).rungs),
+    target: (bars) => (aim === undefined ? stepsFor(bars).clearAt : thresholdAt(aim, bars)),
   };
 }
 
@@ -119,7 +135,7 @@ function flagEvaluator(field: FieldName, rungs: Readonly<Partial<Record<Severity
   };
 }
 
-function stepsOf(ladder: Exclude<Ladder, { kind: "is" }>, hysteresisPct: number, bars: Bars): Steps {
+function stepsOf(ladder: Extract<Ladder, { kind: "below" | "above" }>, hysteresisPct: number, bars: Bars): Steps {
   const direction = ladder.kind === "below" ? 1 : -1;
   const rungs = WORST_FIRST.flatMap((severity) => {
     const threshold = ladder.rungs[severity];
@@ -146,13 +162,6 @@ function disorder(kind: "below" | "above", ladder: readonly Rung[]): readonly [S
     if (kind === "below" ? milder.at <= worse.at : milder.at >= worse.at) return [milder.severity, worse.severity];
   }
   return undefined;
-}
-
-// The mildest rung, unless the bars put the ladder out of order.
-function strictest(kind: "below" | "above", ladder: readonly Rung[]): number | undefined {
-  if (ladder.length === 0) return undefined;
-  const limits = ladder.map(({ at }) => at);
-  return kind === "below" ? Math.max(...limits) : Math.min(...limits);
 }
 
 /** 1.3 · 1.05 is 1.3650000000000002 in binary: without this a level of exactly 1.365 would breach "below 1.365". */

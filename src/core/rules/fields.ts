@@ -12,7 +12,9 @@ export interface FieldInfo {
   readonly isLevel?: true;
   /** True where a low value is only dangerous with debt: without debt no `below` rung is breached. */
   readonly needsDebt?: true;
-  readonly unit?: "%" | "BTC";
+  readonly unit?: "%" | "BTC" | "min";
+  /** True where the value comes from how things went, so that it can be unknown in a valid answer. Unknown changes no alert. */
+  readonly isOfTime?: true;
 }
 
 export const FIELDS = {
@@ -20,6 +22,7 @@ export const FIELDS = {
   collateralMarginLevel: { type: "number", on: ["cross"], isLevel: true, needsDebt: true },
   marginLevelStatus: { type: "status", on: ["cross", "isolated"] },
   liquidationDistancePct: { type: "number", on: ["cross", "isolated"], needsDebt: true, unit: "%" },
+  minutesToLiquidation: { type: "number", on: ["cross", "isolated"], needsDebt: true, unit: "min", isOfTime: true },
   transferOutEnabled: { type: "flag", on: ["cross"] },
   transferInEnabled: { type: "flag", on: ["cross"] },
   borrowEnabled: { type: "flag", on: ["cross"] },

@@ -14,7 +14,15 @@ export type Flag = boolean | string;
 /** Exactly one ladder a rule. `below` and `above` are strict: a value equal to the threshold does not breach it. */
 export type Ladder =
   | { readonly kind: "below" | "above"; readonly rungs: Readonly<Partial<Record<Severity, Threshold>>> }
-  | { readonly kind: "is"; readonly rungs: Readonly<Partial<Record<Severity, readonly Flag[]>>> };
+  | { readonly kind: "is"; readonly rungs: Readonly<Partial<Record<Severity, readonly Flag[]>>> }
+  /** How fast the field falls: by this share of its highest value within the time, percent. Reaching it is a breach. */
+  | {
+      readonly kind: "drop";
+      readonly rungs: Readonly<Partial<Record<Severity, number>>>;
+      readonly withinMs: number;
+      /** Counts only while the value lies below this; undefined: always. */
+      readonly onlyBelow: Threshold | undefined;
+    };
 
 export interface RuleConfig {
   /** The key in the config: part of the alert's identity. */
@@ -24,6 +32,8 @@ export interface RuleConfig {
   /** Isolated pairs that it covers. */
   readonly symbols: "all" | readonly string[];
   readonly ladder: Ladder;
+  /** Where the amounts in messages lead back to; undefined: where the mildest rung is left. */
+  readonly target?: Threshold | undefined;
   /** To leave a rung the value must pass its threshold by this share of it, 0–100. */
   readonly hysteresisPct: number;
   /** The condition must hold this long before the alert opens. */
@@ -62,6 +72,7 @@ export const OWN_RULES = [
   "stream-margin-call",
   "stream-retired",
   "exchange-changed",
+  "interest-rate",
 ] as const;
 /** Of these, the ones that tell what happened: no alert stays, and none resolves. */
 export const TOLD_ONCE = [

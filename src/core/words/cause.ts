@@ -50,6 +50,21 @@ const en = {
     between: (from: string, to: string, unit: "min" | "h") => `${from}–${to} ${unit}`,
     mixed: (fromMin: string, toH: string) => `${fromMin} min to ${toH} h`,
   },
+  /** In a first line; `what`: "cross margin level 1.24". */
+  head: {
+    fell: (what: string, pct: string, within: string) => `${what}, fell ${pct} % in ${within}`,
+    slower: (what: string) => `${what}, no longer falling that fast`,
+    away: (subject: string, left: string) => `${subject}: liquidation ${left} away at this pace`,
+    reached: (subject: string) => `${subject}: the liquidation bar is reached`,
+    calm: (subject: string) => `${subject}: no longer falling that fast towards liquidation`,
+  },
+  /** Of an alert that stands; `what`: "cross margin level". */
+  fellBy: (what: string, pct: string) => `${what} fell ${pct} %`,
+  /** Names what a rule on speed watches; `what`: "cross margin level". */
+  speed: (what: string) => `${what}, how fast it falls`,
+  /** The worst of an incident. */
+  worstFall: (pct: string) => `a fall of ${pct} %`,
+  cost: (amount: string) => `Interest costs about ${amount} a day.`,
   fell: (pct: string, within: string, from: string, to: string) => `Fell ${pct} % in ${within}, from ${from} to ${to}.`,
 
   did: { added: "added", removed: "taken out", borrowed: "borrowed", repaid: "repaid", interest: "interest" },
@@ -65,7 +80,7 @@ const UNIT_ZH = { min: "分钟", h: "小时" } as const;
 const zh: CauseWords = {
   cause: CAUSE_ZH,
   share: (cause, signed, detail) => `${cause} ${signed}${detail === undefined ? "" : `（${detail}）`}`,
-  priceChange: (asset, pct) => `${asset} ${pct}%`,
+  priceChange: (asset, pct) => `${asset} ${pct} %`,
   moved: (from, to, since, shares) =>
     `${since === undefined ? "" : `自 ${since} 起`}由 ${from} 变为 ${to}：${shares.join("，")}。`,
   unmoved: (level, since) => `仍为 ${level}${since === undefined ? "" : `，与 ${since} 相同`}。`,
@@ -80,7 +95,18 @@ const zh: CauseWords = {
     between: (from, to, unit) => `约 ${from}–${to} ${UNIT_ZH[unit]}`,
     mixed: (fromMin, toH) => `约 ${fromMin} 分钟至 ${toH} 小时`,
   },
-  fell: (pct, within, from, to) => `${within}内下跌 ${pct}%，由 ${from} 跌至 ${to}。`,
+  head: {
+    fell: (what, pct, within) => `${what}，${within}内下跌 ${pct} %`,
+    slower: (what) => `${what}，下跌已放缓`,
+    away: (subject, left) => `${subject}：按此速度距强平${left}`,
+    reached: (subject) => `${subject}：已达强平线`,
+    calm: (subject) => `${subject}：向强平线下跌的速度已放缓`,
+  },
+  fellBy: (what, pct) => `${what} 下跌 ${pct} %`,
+  speed: (what) => `${what} 下跌速度`,
+  worstFall: (pct) => `跌幅 ${pct} %`,
+  cost: (amount) => `利息每天约 ${amount}。`,
+  fell: (pct, within, from, to) => `${within}内下跌 ${pct} %，由 ${from} 跌至 ${to}。`,
 
   did: { added: "转入", removed: "转出", borrowed: "借款", repaid: "还款", interest: "利息" },
   didLine: (parts) => `${parts.join("；")}。`,

@@ -2,6 +2,7 @@
 import { type Failure, OWN_ACCOUNT, type Severity, type Source, type Subject } from "../ports.ts";
 import type { FieldName } from "../rules/fields.ts";
 import type { LostState } from "../situation.ts";
+import { articleFor } from "./distance.ts";
 import { EVENT_WORDS } from "./events.ts";
 
 const SEVERITY: Readonly<Record<Severity, string>> = { info: "info", warning: "warning", critical: "critical" };
@@ -11,6 +12,7 @@ const FIELD: Readonly<Record<FieldName, string>> = {
   collateralMarginLevel: "collateral margin level",
   marginLevelStatus: "status",
   liquidationDistancePct: "distance to liquidation",
+  minutesToLiquidation: "time to liquidation",
   transferOutEnabled: "transfer out",
   transferInEnabled: "transfer in",
   borrowEnabled: "borrowing",
@@ -129,10 +131,16 @@ export const en = {
   sinceFor: (severity: Severity, time: string, lasted: string) =>
     `${capital(SEVERITY[severity])} since ${time}, for ${lasted} now.`,
   data: (age: string, time: string) => `Data ${age} old at ${time}.`,
-  lasted: (peak: Severity, lasted: string, worst: { value: string; time: string; lower: boolean } | undefined) =>
-    `Open for ${lasted}, at worst ${SEVERITY[peak]}${
-      worst === undefined ? "" : `, ${worst.lower ? "lowest" : "highest"} ${worst.value} at ${worst.time}`
-    }.`,
+  /** `lower` undefined: the value says by itself what it is, "a fall of 14.2 %". */
+  lasted: (
+    peak: Severity,
+    lasted: string,
+    worst: { value: string; time: string; lower: boolean | undefined } | undefined,
+  ) => {
+    if (worst === undefined) return `Open for ${lasted}, at worst ${SEVERITY[peak]}.`;
+    const extreme = worst.lower === undefined ? "" : worst.lower ? "lowest " : "highest ";
+    return `Open for ${lasted}, at worst ${SEVERITY[peak]}, ${extreme}${worst.value} at ${worst.time}.`;
+  },
   messages: (count: number) => (count === 1 ? "1 message before this." : `${count} messages before this.`),
   debtGone: "There is no debt any more: repaid, closed or liquidated. If that was not you, look at the account now.",
 
@@ -166,6 +174,9 @@ export const en = {
   notCreated: "this pair was never opened",
   notCreatedDo:
     "The config names it under isolated, but the account has no such pair. Open it, or take it out of the config.",
+  noField: (rule: string) => `${rule} watches what this account does not have`,
+  noFieldDo: (field: string, accountType: string) =>
+    `The margin level of an account of type ${accountType} is not assets over debt, so there is no ${field}. Nothing is watched by this rule: write it on marginLevel.`,
   disorder: (rule: string) => `the thresholds of ${rule} are out of order`,
   disorderDo: (milder: Severity, worse: Severity) =>
     `With the account's own bars, ${SEVERITY[milder]} is not milder than ${SEVERITY[worse]}. The stricter one holds; mend the rule in the config.`,
@@ -229,11 +240,6 @@ export const en = {
 };
 
 export type Words = typeof en;
-
-/** "a 5.2 % fall", "an 8 % fall", "an 11.3 % fall". */
-function articleFor(pct: string): "a" | "an" {
-  return /^(8|11(?!\d)|18(?!\d))/.test(pct) ? "an" : "a";
-}
 
 function capital(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);

@@ -11,6 +11,7 @@ const en = {
   "stream-margin-call": "margin call pushed by Binance",
   "stream-retired": "connection of the stream",
   "exchange-changed": "changed or not readable",
+  "interest-rate": "interest rate",
 } as const;
 
 export type EventRuleId = keyof typeof en;
@@ -28,6 +29,7 @@ const zh: EventWords = {
   "stream-margin-call": "币安推送的追加保证金通知",
   "stream-retired": "推送连接",
   "exchange-changed": "接口变更或无法读取",
+  "interest-rate": "借币利率",
 };
 
 export const EVENT_WORDS: Readonly<Record<"en" | "zh", EventWords>> = { en, zh };

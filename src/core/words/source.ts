@@ -10,6 +10,7 @@ export const SOURCE_NAMES_ZH: Readonly<Record<string, string>> = {
   "liquidation loans": "强平欠款",
   "delist schedule": "下架计划",
   "restricted assets": "受限资产",
+  "interest rates": "借币利率",
   "cross account": "全仓账户",
   "isolated pairs": "逐仓交易对",
   "risk stream": "风险数据推送",
@@ -24,6 +25,7 @@ const LOSS_EN: Readonly<Record<string, string>> = {
   "liquidation loans": "What a liquidation leaves to be paid back is not told meanwhile.",
   "delist schedule": "New delistings are not told meanwhile.",
   "restricted assets": "New restrictions are not told meanwhile.",
+  "interest rates": "Interest rates far above what is usual are not told meanwhile.",
 };
 const LOSS_ZH: Readonly<Record<string, string>> = {
   "capital flow": "在此期间不会通知资金流水，包括其中的强平。",
@@ -32,6 +34,7 @@ const LOSS_ZH: Readonly<Record<string, string>> = {
   "liquidation loans": "在此期间不会通知强平后的欠款。",
   "delist schedule": "在此期间不会通知新的下架。",
   "restricted assets": "在此期间不会通知新的限制。",
+  "interest rates": "在此期间不会通知借币利率异常升高。",
 };
 
 const en = {

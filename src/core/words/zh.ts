@@ -13,6 +13,7 @@ const FIELD: Readonly<Record<FieldName, string>> = {
   collateralMarginLevel: "质押风险率",
   marginLevelStatus: "状态",
   liquidationDistancePct: "距强平幅度",
+  minutesToLiquidation: "距强平时间",
   transferOutEnabled: "转出",
   transferInEnabled: "转入",
   borrowEnabled: "借币",
@@ -128,10 +129,11 @@ export const zh: Words = {
   },
   sinceFor: (severity, time, lasted) => `自 ${time} 起为${SEVERITY[severity]}，已持续 ${lasted}。`,
   data: (age, time) => `数据时间 ${time}（${age}前）。`,
-  lasted: (peak, lasted, worst) =>
-    `历时 ${lasted}，最高级别${SEVERITY[peak]}${
-      worst === undefined ? "" : `，${worst.lower ? "最低" : "最高"} ${worst.value}（${worst.time}）`
-    }。`,
+  lasted: (peak, lasted, worst) => {
+    if (worst === undefined) return `历时 ${lasted}，最高级别${SEVERITY[peak]}。`;
+    const extreme = worst.lower === undefined ? "" : worst.lower ? "最低 " : "最高 ";
+    return `历时 ${lasted}，最高级别${SEVERITY[peak]}，${extreme}${worst.value}（${worst.time}）。`;
+  },
   messages: (count) => `此前共 ${count} 条消息。`,
   debtGone: "已无负债：已还清、平仓或被强平。如非本人操作，请立即查看账户。",
 
@@ -163,6 +165,9 @@ export const zh: Words = {
   notOpenedDo: "配置为 cross: true，但币安没有此密钥的全仓账户。请开通，或设为 cross: false。",
   notCreated: "此交易对从未开通",
   notCreatedDo: "配置的 isolated 中有它，但账户没有此交易对。请开通，或从配置中删除。",
+  noField: (rule) => `规则 ${rule} 监控此账户没有的数据`,
+  noFieldDo: (field, accountType) =>
+    `${accountType} 类型账户的风险率不是资产除以负债，因此没有${field}。此规则不监控任何内容：请改用 marginLevel。`,
   disorder: (rule) => `规则 ${rule} 的阈值顺序有误`,
   disorderDo: (milder, worse) =>
     `按账户自身的风险线，${SEVERITY[milder]}并不比${SEVERITY[worse]}宽松。以更严格者为准；请修改配置中的规则。`,

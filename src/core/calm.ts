@@ -1,0 +1,135 @@
+// How a subject stood before its alert, with the prices of that moment, so that a message can say what moved it since. The one thing to
+// know: it is the state before the fall that counts, not the last look before the rung, so a look of 15 to 30 minutes ago is kept at hand.
+import { type Book, crossBook, pairBook } from "./cause-changes.ts";
+import type { Prices } from "./market.ts";
+import { debtOf, heldOf, type Observation } from "./observe.ts";
+import type { AssetBalance } from "./ports.ts";
+import { usdtPrice } from "./priced.ts";
+
+/** A valid look, and the prices then. */
+export interface Look {
+  readonly observation: Observation;
+  readonly prices: Prices | undefined;
+}
+
+/** Looks at hand of one subject. `middle` becomes `earlier` when it is old enough, and a new one begins. */
+export interface Calm {
+  readonly earlier: Look | undefined;
+  readonly middle: Look | undefined;
+}
+
+export const NOT_SEEN: Calm = { earlier: undefined, middle: undefined };
+/** `earlier` is between once and twice as old. */
+const TURN_MS = 15 * 60_000;
+
+/** With this look. The same object as a rule: it changes every quarter of an hour. After a clock that was set back the future is dropped. */
+export function turned(calm: Calm, observation: Observation, prices: Prices | undefined): Calm {
+  const { earlier, middle } = calm;
+  const { atMs } = observation;
+  // The first looks after a start come before the first prices: then the first that has some counts.
+  const isUnpriced = middle?.prices === undefined && prices !== undefined;
+  if (middle !== undefined && middle.observation.atMs <= atMs && !isUnpriced) {
+    const ageMs = atMs - middle.observation.atMs;
+    return ageMs < TURN_MS ? calm : { earlier: middle, middle: { observation, prices } };
+  }
+  const isPast = earlier !== undefined && earlier.observation.atMs <= atMs;
+  return { earlier: isPast ? earlier : undefined, middle: { observation, prices } };
+}
+
+/** What an alert that opens now is compared with: undefined before the first look. */
+export const lookBefore = ({ earlier, middle }: Calm): Look | undefined => earlier ?? middle;
+
+/** Where a subject stood when an incident began. */
+export interface Baseline {
+  /** Wall ms of the look. */
+  readonly atMs: number;
+  /** Which incident: its time of opening. */
+  readonly openedAtMs: number;
+  /** As the exchange told it. */
+  readonly level: number;
+  readonly book: Book;
+}
+
+/** Undefined where the level, the balances or all prices are unknown. */
+export function baselineOf({ observation, prices }: Look, openedAtMs: number): Baseline | undefined {
+  const book = bookOf(observation, prices);
+  const { marginLevel } = observation.values;
+  if (book === undefined || typeof marginLevel !== "number") return undefined;
+  return { atMs: observation.atMs, openedAtMs, level: marginLevel, book };
+}
+
+/**
+ * The balances that are not zero, with their prices: in USDT, of a pair in its quote asset. `others`: assets that need a price too, because
+ * there was some of them before.
+ */
+export function bookOf(
+  { subject, source }: Observation,
+  prices: Prices | undefined,
+  others: readonly AssetBalance[] = [],
+): Book | undefined {
+  if (source === undefined) return undefined;
+  if ("symbol" in source) return pairBook(source);
+  if (subject !== "cross" || prices === undefined || source.assets === undefined) return undefined;
+  const balances = source.assets.filter((balance) => heldOf(balance) !== 0 || debtOf(balance) !== 0);
+  const told = [...balances, ...others].flatMap(({ asset }) => {
+    const price = usdtPrice(asset, prices)?.price;
+    return price === undefined ? [] : [[asset, price] as const];
+  });
+  return crossBook({ ...source, assets: balances }, new Map(told));
+}
+
+/** The earlier book beside a later one: of what there was nothing then the later price holds, for it says nothing of the level then. */
+export function besides(earlier: Book, later: Book): Book {
+  const had = new Set(earlier.balances.map(({ asset }) => asset));
+  const came = later.balances.flatMap(({ asset }) => {
+    const price = later.prices.get(asset);
+    return had.has(asset) || price === undefined ? [] : [[asset, price] as const];
+  });
+  return came.length === 0 ? earlier : { ...earlier, prices: new Map([...earlier.prices, ...came]) };
+}
+
+// ---------------------------------------------------------------- as text
+
+const VERSION = 1;
+
+export function encodeBaseline({ atMs, openedAtMs, level, book }: Baseline): string {
+  const balances = book.balances.map(({ asset, free, locked, borrowed, interest }) => [
+    asset,
+    free,
+    locked,
+    borrowed,
+    interest,
+    book.prices.get(asset) ?? null,
+  ]);
+  return JSON.stringify([VERSION, atMs, openedAtMs, level, balances]);
+}
+
+/** What `encodeBaseline` made. Undefined: it was not made by it. */
+export function decodeBaseline(text: string): Baseline | undefined {
+  const told = parsed(text);
+  if (!Array.isArray(told) || told.length !== 5) return undefined;
+  const [version, atMs, openedAtMs, level, rows]: readonly unknown[] = told;
+  if (version !== VERSION || !isNumber(atMs) || !isNumber(openedAtMs) || !isNumber(level)) return undefined;
+  if (!Array.isArray(rows)) return undefined;
+  const balances: AssetBalance[] = [];
+  const prices = new Map<string, number>();
+  for (const row of rows) {
+    if (!Array.isArray(row) || row.length !== 6) return undefined;
+    const [asset, free, locked, borrowed, interest, price]: readonly unknown[] = row;
+    if (typeof asset !== "string" || !isNumber(free) || !isNumber(locked)) return undefined;
+    if (!isNumber(borrowed) || !isNumber(interest) || !(price === null || isNumber(price))) return undefined;
+    balances.push({ asset, free, locked, borrowed, interest });
+    if (price !== null) prices.set(asset, price);
+  }
+  return { atMs, openedAtMs, level, book: { balances, prices } };
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+const isNumber = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value);
