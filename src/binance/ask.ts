@@ -21,6 +21,8 @@ export interface LaterOptions {
   readonly method?: Method;
   /** An empty body is an answer too; it reads as null. */
   readonly mayBeEmpty?: boolean;
+  /** False: numbers of the answer stay numbers. */
+  readonly isExact?: boolean;
 }
 
 export interface Asker {
@@ -30,7 +32,7 @@ export interface Asker {
   askOnce(path: string, params: Params, signal: AbortSignal): Promise<unknown>;
   /**
    * A signed GET for what is not the account itself: once, after everything urgent that waits, and dropped first when the weight budget
-   * or a pause bites. Numbers of the answer are text.
+   * or a pause bites. Numbers of the answer are text unless said otherwise.
    */
   askLater(path: string, params: Params, signal: AbortSignal, options?: LaterOptions): Promise<unknown>;
   /** The same with the key alone, not signed; POST and PUT only for listen keys. */

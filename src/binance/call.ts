@@ -1,4 +1,4 @@
-// One request of one API key: budget, lane, request, and what its answer means. The one thing to know: a pause may begin, or the budget
+// One request of one API key, or of none: budget, lane, request, and what its answer means. The one thing to know: a pause may begin, or the budget
 // be used up, while a request waits in its lane, so both are looked at before the wait and again after it.
 import type { Clock } from "../core/ports.ts";
 import { parseExactJson, parseJson } from "../lib/json.ts";
@@ -14,6 +14,7 @@ import type { ServerTime } from "./server-time.ts";
 import type { WeightBudget } from "./weight.ts";
 
 export interface RequestInfo extends Start {
+  /** Empty: of no key. */
   readonly account: string;
   readonly path: string;
 }

@@ -2,8 +2,9 @@
 // lane and reads. A read never rejects; what goes wrong becomes a Failure.
 
 import type { HistoryReader } from "../core/history.ts";
+import type { InterestReader } from "../core/interest.ts";
 import type { KeyReader } from "../core/key-rights.ts";
-import type { MarketReader } from "../core/market.ts";
+import type { MarketReader, PriceReader } from "../core/market.ts";
 import type { Clock, Exchange, Failure, ReadResult, Subject } from "../core/ports.ts";
 import type { PushReader } from "../core/push.ts";
 import type { Log } from "../lib/log.ts";
@@ -14,10 +15,12 @@ import { type BarsStore, createBarsKeeper } from "./bars.ts";
 import type { RequestInfo, Shared } from "./call.ts";
 import { createFreshness } from "./freshness.ts";
 import { createHistoryReader } from "./history.ts";
+import { createInterestReader } from "./interest.ts";
 import { createMarketReader } from "./market.ts";
 import { createLane } from "./pace.ts";
 import { type Ban, type Bans, createPause } from "./pause.ts";
 import { parseRights, RIGHTS_PATH } from "./permissions.ts";
+import { createPriceReader } from "./prices.ts";
 import { failureOf, type Read, readsOf } from "./reads.ts";
 import { createHttp, type Http } from "./request.ts";
 import { createServerTime } from "./server-time.ts";
@@ -66,6 +69,7 @@ export interface BinanceAccount {
 export interface BinanceExchange extends Exchange, KeyReader {
   readonly history: HistoryReader;
   readonly market: MarketReader;
+  readonly interest: InterestReader;
   readonly push: PushReader;
   /** Reads the exchange's clock now, for all keys; requests are stamped with it from then on. Never rejects. */
   clock(
@@ -74,6 +78,8 @@ export interface BinanceExchange extends Exchange, KeyReader {
 }
 
 export interface Binance {
+  /** In a lane of its own, beside those of the keys. */
+  readonly prices: PriceReader;
   /** Throws, in a sentence without the key, when its key can never be used. */
   exchange(account: BinanceAccount): BinanceExchange;
   /** Ends the connections; a request under way fails. Abort the signals of the polls first. */
@@ -119,6 +125,7 @@ export function createBinance(options: BinanceOptions): Binance {
   const common: Common = { barsStore, sync, stream: options.stream, lookup, announcedBy };
   return {
     exchange: (account) => createExchange(account, shared, common),
+    prices: createPriceReader(shared),
     close: () => http.close(),
   };
 }
@@ -182,6 +189,7 @@ function createExchange(
     account: account.name,
     history: createHistoryReader(account.name, asker, shared),
     market: createMarketReader(asker, { ...shared, nowMs: announcedBy }),
+    interest: createInterestReader(asker, shared),
     push: createPushReader({ ...shared, stream, lookup, account: account.name, asker }),
     bars: bars.current,
     clock: (signal) =>

@@ -15,6 +15,7 @@ export const PATHS = {
   liquidationLoan: "/sapi/v1/margin/liquidation-loan",
   delistSchedule: "/sapi/v1/margin/delist-schedule",
   restrictedAssets: "/sapi/v1/margin/restricted-asset",
+  interestRates: "/sapi/v1/margin/next-hourly-interest-rate",
   listenKey: "/sapi/v1/margin/listen-key",
   listenToken: "/sapi/v1/userListenToken",
 } as const;
@@ -154,8 +155,18 @@ export const ENDPOINTS = [
     weight: 4,
     countedPer: "IP",
     security: "none",
-    schedule: "`delistings.poll`, when something in the account is due",
-    purpose: "prices, to say how the level would be without a delisted asset",
+    schedule: "`exchange.prices.every`; `delistings.poll`, when something in the account is due",
+    purpose:
+      "public prices: re-prices the book between polls, distances in messages, the level without a delisted asset",
+  },
+  {
+    method: "GET",
+    path: PATHS.interestRates,
+    weight: 100,
+    countedPer: "IP",
+    security: "signed",
+    schedule: "`interest.poll`; 20 assets at a time, cross and isolated by themselves",
+    purpose: "interest of the next hour on what is owed: what it costs a day, and when it jumps",
   },
   {
     method: "POST",

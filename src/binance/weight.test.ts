@@ -3,16 +3,39 @@ import { createWarpClock } from "../../test/support/warp-clock.ts";
 import { createServerTime, serverTimeIn } from "./server-time.ts";
 import { createWeightBudget, usedPct } from "./weight.ts";
 
+const ACCOUNT = "/sapi/v1/margin/account";
+const PRICES = "/api/v3/ticker/price";
+
 test.each([
-  [{}, 0],
-  [{ "x-sapi-used-ip-weight-1m": "6000" }, 50],
-  [{ "x-sapi-used-uid-weight-1m": "90000" }, 50],
-  [{ "x-sapi-used-ip-weight-1m": "120", "x-sapi-used-uid-weight-1m": "90000" }, 50],
-  [{ "x-sapi-used-ip-weight-1m": "-5" }, 0],
-  [{ "x-sapi-used-ip-weight-1m": "many" }, 0],
-  [{ "x-sapi-used-ip-weight-1m": "1e9" }, 0],
-])("reads the used share from %j", (headers, pct) => {
-  expect(usedPct(headers)).toBe(pct);
+  [ACCOUNT, {}, 0],
+  [ACCOUNT, { "x-sapi-used-ip-weight-1m": "6000" }, 50],
+  [ACCOUNT, { "x-sapi-used-uid-weight-1m": "90000" }, 50],
+  [ACCOUNT, { "x-sapi-used-ip-weight-1m": "120", "x-sapi-used-uid-weight-1m": "90000" }, 50],
+  [ACCOUNT, { "x-sapi-used-ip-weight-1m": "-5" }, 0],
+  [ACCOUNT, { "x-sapi-used-ip-weight-1m": "many" }, 0],
+  [ACCOUNT, { "x-sapi-used-ip-weight-1m": "1e9" }, 0],
+  [ACCOUNT, { "x-mbx-used-weight-1m": "3000" }, 0],
+  [PRICES, { "x-mbx-used-weight-1m": "3000" }, 50],
+  [PRICES, { "x-sapi-used-ip-weight-1m": "6000" }, 0],
+])("of %s, reads the used share from %j", (path, headers, pct) => {
+  expect(usedPct(path, headers)).toBe(pct);
+});
+
+test("all of /api is one count, which drops what can wait, and nothing else", () => {
+  const clock = createWarpClock();
+  const serverTime = createServerTime(clock, () => 0);
+  const budget = createWeightBudget({ budgetPct: 50, clock, serverTime, onSpent: () => expect.unreachable() });
+  const isRefused = (path: string) => budget.current(path, "later") !== undefined;
+  budget.note("/api/v3/time", { "x-mbx-used-weight-1m": "1499" });
+  expect(isRefused(PRICES)).toBe(false);
+  budget.note("/api/v3/time", { "x-mbx-used-weight-1m": "1500" });
+  expect(isRefused(PRICES)).toBe(true);
+  expect(isRefused(ACCOUNT)).toBe(false);
+  budget.note(PRICES, { "x-mbx-used-weight-1m": "6000" });
+  expect(budget.current("/api/v3/time", "now")).toBeUndefined();
+  expect(budget.current(ACCOUNT, "now")).toBeUndefined();
+  clock.skip(60_000);
+  expect(isRefused(PRICES)).toBe(false);
 });
 
 test("refuses the spent path, and no other, until the next minute of the exchange's clock", () => {

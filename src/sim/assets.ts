@@ -54,7 +54,7 @@ export function isQuoteOf(asset: string, other: string): boolean {
   return (own ?? 0) < (others ?? 0);
 }
 
-/** What /api/v3/ticker/price lists when nobody asks for a symbol. */
-export const LISTED_SYMBOLS: readonly string[] = ["USDT", "BTC"].flatMap((quote) =>
-  ASSET_NAMES.filter((base) => base !== quote && !isStable(base)).map((base) => `${base}${quote}`),
+/** Every market of the table: what /api/v3/ticker/price lists when nobody asks for a symbol. */
+export const LISTED_SYMBOLS: readonly string[] = QUOTES.flatMap((quote) =>
+  ASSET_NAMES.filter((base) => isQuoteOf(quote, base)).map((base) => `${base}${quote}`),
 );

@@ -101,6 +101,7 @@ test("announcements are for everybody, and not among the actions", () => {
     actions: [
       { at: "2020-03-12T10:00:00Z", do: "delist", when: "2020-03-19T10:00:00Z", symbols: ["ETHUSDT"], assets: ["ETH"] },
       { at: "2020-03-12T11:00:00Z", do: "restrict", openLong: ["BNB"] },
+      { at: "2020-03-12T12:00:00Z", do: "setRate", asset: "ETH", hourlyRate: 0.000009 },
       { at: "2020-03-19T10:00:00Z", do: "close", on: "ETHUSDT" }, // at the same moment: before the pair goes
     ],
   });
@@ -115,6 +116,11 @@ test("announcements are for everybody, and not among the actions", () => {
       atMs: Date.parse("2020-03-12T11:00:00Z"),
       text: "the exchange restricts: BNB for new longs, nothing as collateral",
       restrictions: { openLong: ["BNB"], maxCollateral: [] },
+    },
+    {
+      atMs: Date.parse("2020-03-12T12:00:00Z"),
+      text: "the exchange sets the hourly interest rate of ETH to 0.0009 %",
+      rate: { asset: "ETH", hourlyRate: 0.000009 },
     },
   ]);
 });
@@ -194,6 +200,11 @@ test.each([
     name: "an action on a pair that was delisted before",
     text: '{"isolated":[{"symbol":"BTCUSDT"}],"actions":[{"at":"2020-03-12T10:00:00Z","do":"delist","when":"2020-03-12T11:00:00Z","symbols":["BTCUSDT"]},{"at":"2020-03-12T11:00:01Z","do":"close","on":"BTCUSDT"}]}',
     says: 'actions: "BTCUSDT: close": there is no isolated pair BTCUSDT',
+  },
+  {
+    name: "a rate below zero",
+    text: '{"actions":[{"at":"2020-03-12T10:00:00Z","do":"setRate","asset":"ETH","hourlyRate":-0.1}]}',
+    says: "actions.0.hourlyRate: must not be negative",
   },
   {
     name: "rights that do not exist",

@@ -99,6 +99,22 @@ const restriction = z
     return { atMs: at, text, restrictions: { openLong, maxCollateral } };
   });
 
+/** Of the next hour, for everybody and until it is set again; VIP levels do not change it. */
+const rate = z
+  .strictObject({
+    at,
+    do: z.literal("setRate"),
+    asset,
+    hourlyRate: z.number("expected a number").min(0, "must not be negative"),
+  })
+  .transform(({ at, asset, hourlyRate }): MarketAction => {
+    const text = `the exchange sets the hourly interest rate of ${asset} to ${percentOf(hourlyRate)} %`;
+    return { atMs: at, text, rate: { asset, hourlyRate } };
+  });
+
+/** 0.000009 → "0.0009": never as 9e-4. */
+const percentOf = (share: number): string => (100 * share).toFixed(8).replace(/\.?0+$/, "");
+
 /** One entry of the script. */
 export const scripted = z.discriminatedUnion("do", [
   moved,
@@ -109,6 +125,7 @@ export const scripted = z.discriminatedUnion("do", [
   rights,
   delisting,
   restriction,
+  rate,
 ]);
 
 export const isDeed = (action: Deed | MarketAction): action is Deed => "change" in action;

@@ -3,7 +3,9 @@
 // method, weight, key, signature, spacing.
 import { type Account, openAccounts, playTo, type SimKey } from "./accounts.ts";
 import type { ScriptedAction } from "./actions.ts";
+import { LISTED_SYMBOLS } from "./assets.ts";
 import { checkSigned, findKey } from "./auth.ts";
+import type { Book } from "./book.ts";
 import type { Push } from "./events.ts";
 import { BINANCE_LIMITS, createScale, createSpacing, type Limits } from "./limits.ts";
 import { createListen, type Listen } from "./listen.ts";
@@ -94,7 +96,8 @@ export function createExchange(options: ExchangeOptions, onPush: (push: Push) =>
   const answer = (route: Route, incoming: Incoming, gapMs: number | undefined, serverMs: number): Reply => {
     const simMs = simNowMs();
     const params = new URLSearchParams(incoming.rawQuery);
-    const ask: Ask = { params, serverMs, simMs, path, prices: pricesAt(path, simMs) };
+    const symbols = () => [...LISTED_SYMBOLS, ...[...accounts.values()].flatMap(({ book }) => symbolsIn(book))];
+    const ask: Ask = { params, serverMs, simMs, path, prices: pricesAt(path, simMs), symbols };
     if (route.security === "none") return route.answer(ask);
     const found = findKey(incoming.apiKey, accounts);
     if ("refusal" in found) return found.refusal;
@@ -136,6 +139,12 @@ export function createExchange(options: ExchangeOptions, onPush: (push: Push) =>
     times,
   };
 }
+
+/** A price path may know more assets than the table. */
+const symbolsIn = ({ cross, isolated }: Book): readonly string[] => [
+  ...(cross?.assets ?? []).map(({ asset }) => `${asset}USDT`),
+  ...isolated.flatMap(({ symbol, base, quote }) => [symbol, `${base.asset}USDT`, `${quote.asset}USDT`]),
+];
 
 function answering(answer: () => Reply): Reply {
   try {

@@ -10,13 +10,14 @@ import {
   placeholderPair,
   tradeCoefficients,
 } from "./answers.ts";
-import { LISTED_SYMBOLS } from "./assets.ts";
+import { isStable } from "./assets.ts";
 import type { Book } from "./book.ts";
 import type { History } from "./history.ts";
 import type { Listen } from "./listen.ts";
 import { createListenKey, createListenToken, extendListenKey } from "./listen-routes.ts";
 import { LOAN_ASSET, remainingOf } from "./loan.ts";
 import { delistSchedule, type Market, restrictedAsset } from "./market.ts";
+import { choiceParam } from "./params.ts";
 import type { PricePath, Prices } from "./price-path.ts";
 import { capitalFlow, forceLiquidations, transfers } from "./records.ts";
 import {
@@ -39,6 +40,8 @@ export interface Ask {
   readonly simMs: number;
   readonly path: PricePath;
   readonly prices: Prices;
+  /** Every symbol that has a price, by name: those of the table, and those that only books have. */
+  symbols(): Iterable<string>;
 }
 
 export interface KeyedAsk extends Ask {
@@ -69,6 +72,7 @@ export type Route = Weight &
   );
 
 const ISOLATED_SYMBOLS_MAX = 5;
+const RATED_ASSETS_MAX = 20;
 
 /** The routes of one path by method. */
 export type Path = Readonly<Record<string, Route>>;
@@ -102,6 +106,9 @@ export const ROUTES: Readonly<Record<string, Path>> = {
   },
   "/sapi/v1/margin/delist-schedule": { GET: { security: "key", weight: () => 100, answer: delistSchedule } },
   "/sapi/v1/margin/restricted-asset": { GET: { security: "key", weight: () => 1, answer: restrictedAsset } },
+  "/sapi/v1/margin/next-hourly-interest-rate": {
+    GET: { security: "signed", weight: () => 100, answer: nextHourlyRates },
+  },
   "/sapi/v1/margin/listen-key": {
     POST: { security: "key", weight: () => 1, isPerUser: true, answer: createListenKey },
     PUT: { security: "key", weight: () => 1, isPerUser: true, answer: extendListenKey },
@@ -163,7 +170,27 @@ function priceIndex({ params, path, simMs, serverMs }: KeyedAsk): Reply {
   return price === undefined ? badSymbol() : ok({ calcTime: Math.floor(serverMs), price: decimal(price), symbol });
 }
 
-function tickerPrice({ params, path, simMs }: Ask): Reply {
+/**
+ * Without a rate in the script it is what the book is charged. How an asset that is none is refused is documented nowhere; here it is
+ * left out.
+ */
+function nextHourlyRates({ params, market, book, path, simMs }: KeyedAsk): Reply {
+  const [assets, isIsolated] = [params.get("assets"), choiceParam(params, "isIsolated", ["TRUE", "FALSE"])];
+  if (!assets) return missingParameter("assets");
+  if (isIsolated === undefined) return missingParameter("isIsolated");
+  const names = assets.split(",");
+  // Documented as the maximum; how the exchange refuses one more is not.
+  if (names.includes("") || names.length > RATED_ASSETS_MAX) return badParameter("assets");
+  const isKnown = (asset: string) => isStable(asset) || path.priceAt(`${asset}USDT`, simMs) !== undefined;
+  return ok(
+    names.filter(isKnown).map((asset) => ({
+      asset,
+      nextHourlyInterestRate: decimal(market.hourlyRates.get(asset) ?? book.hourlyInterestRate),
+    })),
+  );
+}
+
+function tickerPrice({ params, path, simMs, symbols: listed }: Ask): Reply {
   const [symbol, symbols] = [params.get("symbol"), params.get("symbols")];
   const ticker = (name: string) => {
     const price = path.priceAt(name, simMs);
@@ -171,7 +198,7 @@ function tickerPrice({ params, path, simMs }: Ask): Reply {
   };
   if (symbol !== null && symbols !== null) return badCombination();
   if (symbol !== null) return orBadSymbol(ticker(symbol));
-  if (symbols === null) return ok(LISTED_SYMBOLS.map(ticker).filter((row) => row !== undefined));
+  if (symbols === null) return ok([...new Set(listed())].map(ticker).filter((row) => row !== undefined));
   const rows = parseList(symbols)?.map(ticker);
   if (rows === undefined) return badParameter("symbols");
   return orBadSymbol(rows.includes(undefined) ? undefined : rows);

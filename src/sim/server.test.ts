@@ -113,6 +113,11 @@ test.each([
     query: "symbol=BNBBTC",
     sample: { calcTime: 1562046418000, price: "0.00333930", symbol: "BNBBTC" },
   },
+  {
+    path: "/sapi/v1/margin/next-hourly-interest-rate",
+    query: "assets=BTC%2CETH&isIsolated=FALSE",
+    sample: [{ asset: "BTC", nextHourlyInterestRate: "0.00000571" }],
+  },
   { path: "/api/v3/time", query: "", sample: { serverTime: 1499827319559 } },
   { path: "/sapi/v1/system/status", query: "", sample: { status: 0, msg: "normal" } },
   { path: "/api/v3/ticker/price", query: "symbol=BTCUSDT", sample: { symbol: "LTCBTC", price: "4.00000200" } },

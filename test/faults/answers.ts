@@ -2,7 +2,8 @@
 // names. Whoever spoils says which subjects cannot be read any more; nobody else decides that.
 import type { Seen } from "./history.ts";
 import type { Random } from "./random.ts";
-import { mayTransferOut, type Position, statusAt } from "./truth.ts";
+import { HOUR } from "./time.ts";
+import { mayTransferOut, type Position, statusAt, type Truth } from "./truth.ts";
 
 /** A body that may be changed before it is sent. */
 export type Body = Record<string, unknown>;
@@ -50,9 +51,11 @@ export function crossBody({ isPresent, hasDebt, value }: Position, off: Off): Bo
 
 const LIQUIDATION_PRICE = 8_000;
 const LIQUIDATION_LEVEL = 1.05;
+const indexOf = ({ value }: Position): number => LIQUIDATION_PRICE / (1 - value / 100);
 
-export function pairBody(symbol: string, { hasDebt, value }: Position, off: Off): Body {
-  const index = LIQUIDATION_PRICE / (1 - value / 100);
+export function pairBody(symbol: string, position: Position, off: Off): Body {
+  const { hasDebt, value } = position;
+  const index = indexOf(position);
   const borrowed = LIQUIDATION_PRICE / LIQUIDATION_LEVEL;
   const base = symbol.replace(/USDT$/, "");
   return {
@@ -90,15 +93,44 @@ export const isSubjectHeld = (name: string, { isPresent }: Seen): boolean => isP
 
 // ---------------------------------------------------------------- what is read beside the account
 
+/**
+ * Last prices: of BTC what the cross books are weighed by, of the others the index of one account's pair. Where an account has another
+ * index, an estimate from these is as wrong as one from a market that is dislocated.
+ */
+export function priceBodies(account: string, truth: Truth, atMs: number): Body[] {
+  const ofPair = (symbol: string) => ({ symbol, price: amount(indexOf(truth.at(`${account} ${symbol}`, atMs))) });
+  return [{ symbol: "BTCUSDT", price: amount(PRICE) }, ...["ETHUSDT", "SOLUSDT"].map(ofPair)];
+}
+
+const USUAL_RATE = 0.000009;
+/** Every few days a rate is many times what it was, for hours. */
+const SPIKE = { everyHours: 60, lastsHours: 7, times: 8 };
+
+/** The same for every account. Nothing is unusual in the calm. */
+export function rateBodies(assets: readonly string[], atMs: number, calmMs: number): Body[] {
+  return assets.map((name) => {
+    const hour = Math.floor(atMs / HOUR) + 11 * name.charCodeAt(0);
+    const isSpike = atMs < calmMs && hour % SPIKE.everyHours < SPIKE.lastsHours;
+    return { asset: name, nextHourlyInterestRate: amount(isSpike ? SPIKE.times * USUAL_RATE : USUAL_RATE) };
+  });
+}
+
+/** Without these a row of a history or of the schedule says nothing. */
+const VITAL: readonly string[] = ["id", "txId", "orderId", "timestamp", "updatedTime", "delistTime"];
+
 /** Makes an answer of a history or of the market unusable, if it has anything in it that could be. Yields whether it did. */
-export function spoilPage(body: unknown, random: Random): { readonly body: unknown; readonly isSpoilt: boolean } {
+export function spoilPage(
+  body: unknown,
+  random: Random,
+  vital = VITAL,
+): { readonly body: unknown; readonly isSpoilt: boolean } {
   const rows = bodiesIn(Array.isArray(body) || !isBody(body) ? body : body["rows"]);
   const [first, ...others] = rows;
   if (first === undefined || random.chance(0.3))
     return { body: random.pick<unknown>([{}, { rows: null }, "none"]), isSpoilt: true };
   const row = random.pick([first, ...others]);
-  const vital = ["id", "txId", "orderId", "timestamp", "updatedTime", "delistTime"].filter((name) => name in row);
-  const [name = "symbol", ...more] = vital;
+  const found = vital.filter((name) => name in row);
+  const [name = "symbol", ...more] = found;
   spoil(row, random.pick([name, ...more]), random);
   return { body, isSpoilt: true };
 }

@@ -4,7 +4,17 @@
 import { createHmac } from "node:crypto";
 import { type ExchangeError, networkError, stopped, timedOut } from "../../src/binance/errors.ts";
 import type { Http, Reply as HttpReply, Request } from "../../src/binance/request.ts";
-import { type Answer, crossBody, pairBody, seenOf, spoilCross, spoilPage, spoilPair } from "./answers.ts";
+import {
+  type Answer,
+  crossBody,
+  pairBody,
+  priceBodies,
+  rateBodies,
+  seenOf,
+  spoilCross,
+  spoilPage,
+  spoilPair,
+} from "./answers.ts";
 import { AHEAD_MS, type Books } from "./books.ts";
 import type { Deed, Reply, Seen } from "./history.ts";
 import { BESIDE_PATHS, isBeside, isUnsigned, pageOf, textOf } from "./pages.ts";
@@ -30,7 +40,12 @@ export const PATHS = {
   isolated: "/sapi/v1/margin/isolated/account",
   bars: "/sapi/v1/margin/tradeCoeff",
   time: "/api/v3/time",
+  prices: BESIDE_PATHS.prices,
+  rates: "/sapi/v1/margin/next-hourly-interest-rate",
 } as const;
+
+/** Who asks for public prices without a key. */
+const PUBLIC = "public";
 
 export interface FakeExchange {
   httpFor(life: Life): Http;
@@ -66,6 +81,8 @@ const RECV_WINDOW_MS = 5000;
 const SIGNATURES_KEPT = 64;
 const RATE_MOST_MS = 600 * SECOND;
 const BAN_MOST_MS = 3 * DAY;
+/** Assets in one question for rates. */
+const RATED_MOST = 20;
 
 export function createFakeExchange({
   scenario,
@@ -108,6 +125,7 @@ export function createFakeExchange({
     const trouble = fault === undefined ? undefined : troubleOf(fault, asked);
     if (trouble !== undefined) return trouble;
     if (asked.path === PATHS.time) return json({ serverTime: serverMs() }, () => ({ kind: "other" }), fault);
+    if (asked.account === PUBLIC) return pricesAnswer(asked, fault);
     const flaw = flawOf(asked, headers);
     if (flaw !== undefined) return flaw;
     if (asked.path === PATHS.bars)
@@ -116,6 +134,8 @@ export function createFakeExchange({
         () => ({ kind: "other" }),
         fault,
       );
+    if (asked.path === PATHS.prices) return pricesAnswer(asked, fault);
+    if (asked.path === PATHS.rates) return ratesAnswer(asked, fault);
     if (isBeside(asked.path)) return besideAnswer(asked, fault);
     if (asked.path === PATHS.cross) return crossAnswer(asked, fault);
     return pairsAnswer(asked, fault);
@@ -132,7 +152,11 @@ export function createFakeExchange({
       return { http: { status: 200, headers: standard(), text: cut }, meaning: () => failure("a cut answer") };
     }
     return {
-      http: { status: 200, headers: { ...standard(), "x-sapi-used-ip-weight-1m": `${weight}` }, text },
+      http: {
+        status: 200,
+        headers: { ...standard(), "x-sapi-used-ip-weight-1m": `${weight}`, "x-mbx-used-weight-1m": `${weight}` },
+        text,
+      },
       meaning,
     };
   }
@@ -179,19 +203,47 @@ export function createFakeExchange({
 
   const offOf = (subject: string) => books.flagsOff(subject, serverMs());
 
+  const isGone = (path: string): boolean =>
+    beside?.gone.some(
+      ({ kind, fromMs, untilMs }) => kind === path && time.nowMs() >= fromMs && time.nowMs() < untilMs,
+    ) === true;
+
+  /** No answer about prices says anything of a position, so none means anything. */
+  function pricesAnswer({ account, path, query }: Asked, fault: ExchangeFault | undefined): Sent {
+    if (isGone(path)) return complaint(random.pick([-1016, -1020]), 400);
+    const params = new URLSearchParams(query);
+    const [one, list] = [params.get("symbol"), params.get("symbols")];
+    const all = priceBodies(config().accounts[0]?.name ?? "", truth, time.nowMs());
+    const traded = fault === "absent" ? all.slice(1) : all;
+    const asked: unknown = list === null ? (one ?? traded.map(({ symbol }) => symbol)) : JSON.parse(list);
+    const rows = [asked].flat().map((name) => traded.find(({ symbol }) => symbol === name));
+    if (rows.includes(undefined)) return complaint(-1121, 400);
+    // A key's own read of them takes numbers for decimals.
+    const isSpoilt = fault === "field" && account === PUBLIC;
+    const { body } = isSpoilt ? spoilPage(rows, random, ["price"]) : { body: rows };
+    return json(one !== null && Array.isArray(body) ? body[0] : body, () => ({ kind: "other" }), fault);
+  }
+
+  function ratesAnswer({ path, query }: Asked, fault: ExchangeFault | undefined): Sent {
+    if (isGone(path)) return complaint(random.pick([-1016, -1020]), 400);
+    const assets = (new URLSearchParams(query).get("assets") ?? "").split(",");
+    if (assets.length > RATED_MOST) return complaint(-1130, 400);
+    const rows = rateBodies(fault === "absent" ? assets.slice(1) : assets, time.nowMs(), calmMs);
+    const { body, isSpoilt } =
+      fault === "field" ? spoilPage(rows, random, ["nextHourlyInterestRate"]) : { body: rows, isSpoilt: false };
+    return json(body, () => (isSpoilt ? failure("spoilt rates") : { kind: "other" }), fault);
+  }
+
   /** Of the histories and the market. */
   function besideAnswer(asked: Asked, fault: ExchangeFault | undefined): Sent {
     const { account, path, query } = asked;
-    const isGone = beside?.gone.some(
-      ({ kind, fromMs, untilMs }) => kind === path && time.nowMs() >= fromMs && time.nowMs() < untilMs,
-    );
-    if (isGone === true) return complaint(random.pick([-1016, -1020]), 400);
+    if (isGone(path)) return complaint(random.pick([-1016, -1020]), 400);
     const [atMs, quirks] = [serverMs(), beside?.quirks];
     if (fault === "absent" || quirks === undefined) return complaint(-11_001, 400);
     const page = pageOf({ account, path, params: new URLSearchParams(query), books, quirks, serverMs: atMs });
     if ("code" in page) return complaint(page.code, 400);
     const { body, isSpoilt } =
-      fault === "field" && path !== BESIDE_PATHS.prices && path !== BESIDE_PATHS.loan
+      fault === "field" && path !== BESIDE_PATHS.loan
         ? spoilPage(page.body, random)
         : { body: page.body, isSpoilt: false };
     if (isSpoilt) return json(body, () => failure("a spoilt history"), fault);
@@ -208,6 +260,7 @@ export function createFakeExchange({
   // ---------------------------------------------------------------- faults
 
   function troubleOf(fault: ExchangeFault, asked: Asked): Sent | undefined {
+    const isKeyless = asked.path === PATHS.time || asked.account === PUBLIC;
     switch (fault) {
       case "rate":
         return tooMany();
@@ -233,13 +286,13 @@ export function createFakeExchange({
           "connection reset",
         );
       case "clock":
-        return complaint(-1021, 400);
+        return asked.account === PUBLIC ? undefined : complaint(-1021, 400);
       case "signature":
-        return asked.path === PATHS.time ? undefined : complaint(-1022, 400);
+        return isKeyless ? undefined : complaint(-1022, 400);
       case "key":
-        return asked.path === PATHS.time ? undefined : complaint(random.pick([-2015, -2014]), 401);
+        return isKeyless ? undefined : complaint(random.pick([-2015, -2014]), 401);
       case "busy":
-        return complaint(random.pick([-21_003, -1008, -3044, -3037]), 400);
+        return complaint(asked.account === PUBLIC ? -1008 : random.pick([-21_003, -1008, -3044, -3037]), 400);
       default:
         return undefined;
     }
@@ -313,9 +366,12 @@ export function createFakeExchange({
       case "firewall": {
         // Such pages like to quote the request.
         const quoted = `<html><body><h1>Request blocked</h1> ${asked.path}?${asked.query} of ${headers["X-MBX-APIKEY"]}</body></html>`;
+        // It silences what can wait; pacing knows that of the paths that are beside the account.
+        const isUnjudged = asked.path === PATHS.rates && !isBeside(asked.path);
         return {
           http: { status: 403, headers: { ...standard(), "content-type": "text/html" }, text: quoted },
-          meaning: (atMs) => ({ kind: "silence", what: "403", untilMs: atMs + MINUTE, isBan: false }),
+          meaning: (atMs) =>
+            isUnjudged ? failure("403") : { kind: "silence", what: "403", untilMs: atMs + MINUTE, isBan: false },
         };
       }
     }
@@ -393,7 +449,10 @@ export function createFakeExchange({
             if (!open.has(fail)) return;
             leave();
             const { http, meaning } = sent;
-            record(life, { kind: "reply", account, path, reply: meaning(time.nowMs()) });
+            const reply = meaning(time.nowMs());
+            // Prices that cannot be read excuse nothing else.
+            const isNothing = account === PUBLIC && reply.kind === "failure";
+            record(life, { kind: "reply", account, path, reply: isNothing ? { kind: "other" } : reply });
             if (path === PATHS.time && "status" in http && http.status === 200 && http.text.endsWith("}"))
               isSynced = true;
             if ("status" in http) resolve(http);
@@ -429,7 +488,9 @@ function answered(source: "cross" | "isolated", { seen }: Answer): Reply {
 function askedBy({ path, headers }: Request): Asked {
   const [only = "", query = ""] = path.split("?");
   const key = headers["X-MBX-APIKEY"];
-  const account = Object.entries(KEYS).find(([, keys]) => keys.key === key)?.[0] ?? "nobody";
+  const keyless = only === PATHS.prices && key === undefined ? PUBLIC : "nobody";
+  const account = Object.entries(KEYS).find(([, keys]) => keys.key === key)?.[0] ?? keyless;
+  if (only === PATHS.prices) return { account, path: only, query, symbols: [] };
   const symbols = (/(?:^|&)symbols=([^&]*)/.exec(query)?.[1] ?? "").split("%2C").filter((symbol) => symbol !== "");
   return { account, path: only, query, symbols };
 }

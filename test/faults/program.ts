@@ -175,13 +175,14 @@ export function createMachine(parts: MachineParts): Machine {
           const { key, secret } = keys;
           const credential = { kind: "hmac", secret: new Secret(secret) } as const;
           const opened = binance.exchange({ ...account, indebted, apiKey: new Secret(key), credential });
-          const { history, market } = opened;
-          const beside = { history, market, push: push(life, account.name) };
+          const { history, market, interest } = opened;
+          const beside = { history, market, interest, push: push(life, account.name) };
           const planted = plant.beside?.({ exchange: opened, readers: beside });
           readers.set(account.name, planted?.readers ?? beside);
           return planted?.exchange ?? plant.exchange?.(opened) ?? opened;
         },
         readers: ({ name }) => readers.get(name),
+        prices: binance.prices,
         schedule: plant.schedule?.(scheduleOf(life), clock) ?? scheduleOf(life),
         pulse: pulseOf(life),
         tickMs: scenario.tickMs,

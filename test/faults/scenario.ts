@@ -341,7 +341,7 @@ function drawRules(pollMs: number, random: Random): readonly RuleConfig[] {
 /** What an operator may change: a threshold, a rule, an address. */
 function variants(config: Config, random: Random): readonly Config[] {
   const [level, ...others] = config.rules;
-  if (level === undefined || level.ladder.kind === "is") return [];
+  if (level === undefined || level.ladder.kind === "is" || level.ladder.kind === "drop") return [];
   const rungs = { ...level.ladder.rungs, info: { kind: "number" as const, value: 1.6 } };
   const stricter: Config = { ...config, rules: [{ ...level, ladder: { ...level.ladder, rungs } }, ...others] };
   const without: Config = { ...config, rules: others };

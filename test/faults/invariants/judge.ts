@@ -35,6 +35,7 @@ export function judge(rule: RuleConfig, seen: Seen): Judgement {
     const rank = rankOf(hit.at(-1));
     return { sure: rank, maybe: rank, heldSure: rank, heldMaybe: rank };
   }
+  if (ladder.kind === "drop") throw new Error("the oracle does not know rules on speed");
   const worst = (isBreached: (at: number) => boolean): number =>
     Math.max(
       -1,
