@@ -3,8 +3,8 @@
 import type { AccountConfig, Config, HistoryConfig } from "../config/config.ts";
 import { nextPolls } from "../config/cron.ts";
 import { clockSeconds, duration, zoneName } from "../core/format.ts";
-import { SEVERITIES } from "../core/ports.ts";
-import type { EventRule, Route, RuleConfig, Threshold } from "../core/rules/types.ts";
+import { SEVERITIES, type Severity } from "../core/ports.ts";
+import type { EventRule, Ladder, Route, RuleConfig, Threshold } from "../core/rules/types.ts";
 import { systemClock } from "../lib/clock.ts";
 import { type ConfigOption, readConfig } from "./context.ts";
 import { count } from "./text.ts";
@@ -21,6 +21,7 @@ export function describe(config: Config, nowMs: number): string[] {
     ...unwatched(config).map((text) => `! ${text}`),
     "",
     ...config.accounts.flatMap((account) => accountLines(account, config, nowMs)),
+    pricesLine(config),
     "",
     `${count(config.rules.length + config.eventRules.length, "rule")}:`,
     ...config.rules.flatMap(ruleLines),
@@ -52,13 +53,21 @@ function unwatched({ accounts, rules }: Config): string[] {
   );
 }
 
+const pricesLine = ({ exchange: { prices } }: Config): string =>
+  prices === undefined
+    ? "public prices: not read, so between polls nothing brings one forward"
+    : `public prices every ${duration(prices.everyMs, "en")}: an estimate that crosses a rung brings the poll forward`;
+
 function accountLines(account: AccountConfig, { timezone }: Config, nowMs: number): string[] {
-  const { name, cross, isolated, poll } = account;
+  const { name, cross, isolated, poll, pollWhenFiring } = account;
   const pairs = typeof isolated === "string" ? isolated : isolated.join(", ");
   const times = nextPolls(poll, nowMs, 3).map((atMs) => clockSeconds(atMs, { timezone, language: "en" }));
   return [
     `account ${name}: cross ${cross ? "yes" : "no"}, isolated ${pairs}`,
     `  polls at "${poll}", next ${times.join(", ")} ${zoneName(nowMs, timezone)}`,
+    ...(pollWhenFiring === undefined
+      ? []
+      : [`  and at "${pollWhenFiring}" while something fires or a level is within 10 % of a rung`]),
     ...besideLines(account, (expression) => {
       const [atMs = nowMs] = nextPolls(expression, nowMs, 1);
       return `"${expression}", next ${clockSeconds(atMs, { timezone, language: "en" })}`;
@@ -68,7 +77,7 @@ function accountLines(account: AccountConfig, { timezone }: Config, nowMs: numbe
 
 /** What is read beside the polls. */
 function besideLines(
-  { cross, flows, transfers, delistings, stream }: AccountConfig,
+  { cross, flows, transfers, delistings, interest, stream }: AccountConfig,
   when: (expression: string) => string,
 ): string[] {
   const pairs = ({ isolated }: HistoryConfig) => {
@@ -83,24 +92,55 @@ function besideLines(
       ? "  transfers: not read"
       : `  transfers at ${when(transfers.poll)}: ${whose(transfers)}; places that need no alert: ${allowed}`,
     delistings === undefined ? "  delistings: not read" : `  delistings at ${when(delistings.poll)}`,
+    interest === undefined
+      ? "  interest rates: not read"
+      : `  interest rates at ${when(interest.poll)}: told above ${interest.times} times their own median of 7 days`,
     `  streams: ${stream ? (cross ? "yes, of the cross account" : "none, they are of the cross account only") : "no"}`,
   ];
 }
 
 function ruleLines(rule: RuleConfig): string[] {
-  const { id, on, field, symbols, ladder, hysteresisPct, forMs, clearAfterMs } = rule;
+  const { id, on, field, symbols, ladder, target, forMs, clearAfterMs } = rule;
   const which = on === "cross" ? "cross" : `isolated ${symbols === "all" ? "pairs, all" : symbols.join(", ")}`;
-  const when = ladder.kind === "is" ? "when" : ladder.kind;
-  const rungs = SEVERITIES.flatMap((severity) => {
-    const rung = ladder.rungs[severity];
-    return rung === undefined ? [] : [`${severity} ${when} ${thresholdText(rung)}`];
-  });
   const times = [
-    ladder.kind === "is" ? "" : `left only ${hysteresisPct} % beyond the threshold`,
+    hysteresisText(rule),
     forMs === 0 ? "opens at once" : `opens after ${duration(forMs, "en")}`,
     clearAfterMs === 0 ? "clears at once" : `clears after ${duration(clearAfterMs, "en")}`,
+    target === undefined ? "" : `amounts lead back to ${thresholdText(target)}`,
   ];
-  return [`  ${id}: ${which}, ${field}: ${rungs.join(", ")}`, `    ${times.filter((part) => part !== "").join(", ")}`];
+  return [
+    `  ${id}: ${which}, ${field}: ${ladderText(ladder)}`,
+    `    ${times.filter((part) => part !== "").join(", ")}`,
+  ];
+}
+
+function ladderText(ladder: Ladder): string {
+  switch (ladder.kind) {
+    case "below":
+    case "above":
+      return rungTexts(ladder.rungs, (rung) => `${ladder.kind} ${thresholdText(rung)}`).join(", ");
+    case "is":
+      return rungTexts(ladder.rungs, (flags) => `when ${flags.join(" or ")}`).join(", ");
+    case "drop":
+      return [
+        ...rungTexts(ladder.rungs, (pct) => `when it falls by ${pct} %`),
+        `within ${duration(ladder.withinMs, "en")}`,
+        ...(ladder.onlyBelow === undefined ? [] : [`only while below ${thresholdText(ladder.onlyBelow)}`]),
+      ].join(", ");
+  }
+}
+
+const rungTexts = <T>(rungs: Readonly<Partial<Record<Severity, T>>>, say: (rung: T) => string): string[] =>
+  SEVERITIES.flatMap((severity) => {
+    const rung = rungs[severity];
+    return rung === undefined ? [] : [`${severity} ${say(rung)}`];
+  });
+
+function hysteresisText({ ladder, hysteresisPct }: RuleConfig): string {
+  if (ladder.kind === "is") return "";
+  if (hysteresisPct === 0) return "left at the threshold itself";
+  if (ladder.kind === "drop") return `left only when the fall is ${hysteresisPct} % smaller`;
+  return `left only ${hysteresisPct} % beyond the threshold`;
 }
 
 function eventRuleLines({
@@ -125,8 +165,7 @@ function eventRuleLines({
   return [`  ${id}: every ${on}${parts.length === 0 ? "" : ` ${parts.join(", ")}`}: ${severity}, told once`];
 }
 
-function thresholdText(threshold: Threshold | readonly (string | boolean)[]): string {
-  if (!("kind" in threshold)) return threshold.join(" or ");
+function thresholdText(threshold: Threshold): string {
   if (threshold.kind === "number") return String(threshold.value);
   const { bar, plusPct } = threshold;
   return plusPct === 0 ? bar : `${bar} ${plusPct > 0 ? "+" : "-"} ${Math.abs(plusPct)} %`;

@@ -3,10 +3,11 @@
 
 import { ConfigError, staleAfterOf, stateDirOf } from "../config/load.ts";
 import { STUCK_MS } from "../core/channel.ts";
-import { duration, level, percent } from "../core/format.ts";
+import { duration, level, percent, plain } from "../core/format.ts";
 import { rank } from "../core/lifecycle.ts";
 import { refOf } from "../core/message.ts";
 import type { Severity, Source } from "../core/ports.ts";
+import { TOLD_IN_FULL } from "../core/ranking.ts";
 import type { Snapshot, Store } from "../core/store.ts";
 import { en } from "../core/words/en.ts";
 import { systemClock } from "../lib/clock.ts";
@@ -36,14 +37,18 @@ interface AccountStatus {
   readonly unknown: readonly Source[];
   readonly trouble: string | null;
   readonly pairs: number;
-  /** Subjects with debt, worst first. */
-  readonly positions: readonly {
-    readonly subject: string;
-    readonly marginLevel: number | null;
-    readonly marginLevelStatus: string | null;
-    readonly liquidationDistancePct: number | null;
-    readonly at: string;
-  }[];
+  /** Subjects with debt, worst first: by what fires on them, then by what is at stake. */
+  readonly positions: readonly PositionStatus[];
+}
+
+interface PositionStatus {
+  readonly subject: string;
+  readonly marginLevel: number | null;
+  readonly marginLevelStatus: string | null;
+  readonly liquidationDistancePct: number | null;
+  /** All that is owed; null: no price tells. */
+  readonly debtUsdt: number | null;
+  readonly at: string;
 }
 
 interface AlertStatus {
@@ -92,7 +97,10 @@ function readPlaces(file: string): { stateDir: string; staleAfterMs: number } {
   }
 }
 
-export function collect(store: Store, holder: Holder | undefined, staleAfterMs: number, nowMs: number): Status {
+/** What it is read from. */
+type Kept = Pick<Store, "snapshots" | "alerts" | "pending">;
+
+export function collect(store: Kept, holder: Holder | undefined, staleAfterMs: number, nowMs: number): Status {
   const accounts = store.snapshots().map((snapshot) => accountOf(snapshot, nowMs));
   const alerts = alertsOf(store);
   const undelivered = store.pending(0).map((row) => ({
@@ -123,12 +131,13 @@ function accountOf({ account, sources = [], okAtMs, known, pairs, trouble }: Sna
       marginLevel: item.level,
       marginLevelStatus: item.status,
       liquidationDistancePct: item.distancePct,
+      debtUsdt: item.debtUsdt ?? null,
       at: iso(item.atMs),
     })),
   };
 }
 
-function alertsOf(store: Store): AlertStatus[] {
+function alertsOf(store: Kept): AlertStatus[] {
   const severityOf = (alert: AlertStatus) => rank(alert.severity);
   return store
     .alerts()
@@ -170,7 +179,7 @@ function problemsOf(
 
 // ---------------------------------------------------------------- as text
 
-function text(found: Status, nowMs: number): string {
+export function text(found: Status, nowMs: number): string {
   const { running, problems } = found;
   const head =
     running === null
@@ -196,13 +205,26 @@ function text(found: Status, nowMs: number): string {
 function accountLines({ account, dataAgeMs, positions, pairs, trouble, unknown }: AccountStatus): string[] {
   const age = dataAgeMs === null ? "never seen" : `data ${duration(dataAgeMs, "en")} old`;
   const title = `${account}: ${age}${pairs > 0 ? `, ${count(pairs, "isolated pair")}` : ""}${trouble === null ? "" : `, last read failed: ${trouble}`}`;
-  const rows = positions.map(({ subject, marginLevel, marginLevelStatus, liquidationDistancePct }) => {
-    const shown = marginLevel === null ? "-" : level(marginLevel);
-    const away = liquidationDistancePct === null ? "" : `liquidation ${percent(liquidationDistancePct)} % away`;
-    return `  ${subject.padEnd(20)} level ${shown.padEnd(8)} ${(marginLevelStatus ?? "").padEnd(18)} ${away}`.trimEnd();
-  });
   const isKnown = dataAgeMs !== null && unknown.length === 0;
-  return [title, ...(rows.length === 0 ? [isKnown ? "  no debt" : "  nothing known"] : rows)];
+  if (positions.length === 0) return [title, isKnown ? "  no debt" : "  nothing known"];
+  const shown = positions.length > TOLD_IN_FULL + 1 ? TOLD_IN_FULL : positions.length; // one as a count would be no shorter
+  return [title, ...positions.slice(0, shown).map(positionLine), ...restLine(positions.slice(shown))];
+}
+
+function positionLine(position: PositionStatus): string {
+  const { subject, marginLevel, marginLevelStatus, liquidationDistancePct: awayPct, debtUsdt } = position;
+  const shown = marginLevel === null ? "-" : level(marginLevel);
+  const away = awayPct === null ? [] : [`liquidation ${percent(awayPct)} % away`];
+  const owed = debtUsdt === null ? [] : [`${plain(debtUsdt)} USDT owed`];
+  const rest = [...away, ...owed].join(", ");
+  return `  ${subject.padEnd(20)} level ${shown.padEnd(8)} ${(marginLevelStatus ?? "").padEnd(18)} ${rest}`.trimEnd();
+}
+
+function restLine(rest: readonly PositionStatus[]): string[] {
+  if (rest.length === 0) return [];
+  const nearestPct = Math.min(...rest.flatMap(({ liquidationDistancePct: pct }) => pct ?? []));
+  const nearest = Number.isFinite(nearestPct) ? `, the nearest ${percent(nearestPct)} % away` : "";
+  return [`  and ${rest.length} more with debt${nearest}`];
 }
 
 function alertLine({ account, subject, rule, phase, severity, since, ref }: AlertStatus, nowMs: number): string {

@@ -12,6 +12,7 @@ import {
   exchangeDefaults,
   type File,
   type Http,
+  pricesDefaults,
   type Route as RouteBlock,
   type Rule,
   readListen,
@@ -43,7 +44,8 @@ function each<T>(rules: NonNullable<File["rules"]>, read: (id: string, rule: Rul
   return Object.entries(rules).flatMap(([id, rule]) => read(id, rule) ?? []);
 }
 
-function exchangeOf({ baseUrl, minSpacing, timeout, recvWindow, weightBudgetPct, stream }: Exchange): ExchangeConfig {
+function exchangeOf(exchange: Exchange): ExchangeConfig {
+  const { baseUrl, minSpacing, timeout, recvWindow, weightBudgetPct, stream } = exchange;
   return {
     baseUrl,
     minSpacingMs: minSpacing,
@@ -51,16 +53,24 @@ function exchangeOf({ baseUrl, minSpacing, timeout, recvWindow, weightBudgetPct,
     recvWindowMs: recvWindow,
     weightBudgetPct,
     stream: stream ?? streamDefaults(),
+    prices: pricesOf(exchange.prices),
   };
 }
 
+function pricesOf(prices: Exchange["prices"]): ExchangeConfig["prices"] {
+  if (prices === false) return undefined;
+  const { every } = prices === true ? pricesDefaults() : (prices ?? pricesDefaults());
+  return { everyMs: every };
+}
+
 function accountOf(name: string, account: Account, file: File): AccountConfig {
-  const { apiKey, apiSecret, privateKey, poll, cross, isolated } = account;
+  const { apiKey, apiSecret, privateKey, poll, pollWhenFiring, cross, isolated } = account;
   return {
     name,
     apiKey,
     credential: credentialOf(apiSecret, privateKey),
     poll,
+    pollWhenFiring,
     cross,
     isolated,
     requireReadOnlyKey: account.requireReadOnlyKey ?? file.requireReadOnlyKey,

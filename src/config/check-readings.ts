@@ -8,8 +8,8 @@ import type { Check } from "./report.ts";
 import type { Draft } from "./schema.ts";
 import { blocksAt, type Path } from "./source.ts";
 
-/** Each read weighs 100: of flows for the cross account and for every pair, of delistings once. */
-const HEAVY: readonly Reading[] = ["flows", "delistings"];
+/** Each read weighs 100: of flows for the cross account and for every pair, of interest for every 20 assets, of delistings once. */
+const HEAVY: readonly Reading[] = ["flows", "delistings", "interest"];
 const HEAVY_LEAST_MS = 10_000;
 /** What is read more seldom is told too late to be of use. */
 const MOST_MS = 86_400_000;

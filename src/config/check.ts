@@ -13,6 +13,7 @@ import { didYouMean } from "./nearest.ts";
 import type { Check, Report } from "./report.ts";
 import { type Draft, readListen, watchdogDefaults } from "./schema.ts";
 import { blocksAt, entryPath, isBlock, type Path, type Source } from "./source.ts";
+import { warnOfTime } from "./speed.ts";
 
 type AccountDraft = NonNullable<Draft["accounts"]>[string];
 type RouteDraft = NonNullable<Draft["routes"]>[number];
@@ -28,12 +29,15 @@ export function checkTogether(check: Check): void {
 
 // ---------------------------------------------------------------- accounts
 
-function checkAccounts({ draft, source, report }: Check): void {
+function checkAccounts(check: Check): void {
+  const { draft, source, report } = check;
   const owners = new Map<string, string>();
   for (const [name, account] of blocksAt(source, "accounts", draft.accounts)) {
     const path = ["accounts", name];
     checkCredential(account, path, source, report);
-    checkPoll(account, [...path, "poll"], source, report);
+    checkPoll(account.poll, [...path, "poll"], source, report);
+    checkPoll(account.pollWhenFiring, [...path, "pollWhenFiring"], source, report);
+    warnOfSlowness(account, path, check);
     checkOwner(account, name, owners, report);
     if (account.cross === false && account.isolated === "none") {
       report.add(path, "watches nothing, expected cross: true or isolated pairs", { part: "key" });
@@ -61,10 +65,21 @@ function checkCredential(account: AccountDraft, path: Path, source: Source, repo
   }
 }
 
-function checkPoll(account: AccountDraft, path: Path, source: Source, report: Report): void {
-  if (account.poll === undefined) return;
-  const mistake = cronMistake(account.poll, { show: !source.isInterpolated(path) });
+function checkPoll(poll: string | undefined, path: Path, source: Source, report: Report): void {
+  if (poll === undefined) return;
+  const mistake = cronMistake(poll, { show: !source.isInterpolated(path) });
   if (mistake !== undefined) report.add(path, mistake);
+}
+
+/** It runs beside `poll`, so that nothing is lost; but what was meant to be fast is not. */
+function warnOfSlowness({ poll, pollWhenFiring }: AccountDraft, path: Path, { report, nowMs }: Check): void {
+  const fastPath = [...path, "pollWhenFiring"];
+  if (poll === undefined || pollWhenFiring === undefined) return;
+  if (report.isWrong([...path, "poll"]) || report.isWrong(fastPath)) return;
+  const [fastMs, usualMs] = [longestGapMs(pollWhenFiring, nowMs), longestGapMs(poll, nowMs)];
+  if (fastMs <= usualMs) return;
+  const text = `slower than poll: up to ${durationText(fastMs)} between two, and poll leaves ${durationText(usualMs)} at most`;
+  report.warn(fastPath, text);
 }
 
 /** A watchdog that waits no longer than the polls are apart would bark between them. */
@@ -95,6 +110,7 @@ function checkRules(check: Check): void {
     }
     if (isEventDraft(rule, path, source)) checkEventRule(rule, path, source, report);
     else checkRule(rule, path, source, report);
+    warnOfTime(check, rule, path);
     if (isEventSubject(rule.on)) warnUnread(check, rule.on, [...path, "on"]);
     const on = isEventSubject(rule.on) ? rule.on : "isolated";
     if (Array.isArray(rule.symbols)) warnUnwatched(check, rule.symbols, [...path, "symbols"], [on]);

@@ -10,6 +10,8 @@ export interface AccountConfig {
   readonly credential: { readonly kind: "hmac" | "pem"; readonly secret: Secret };
   /** Cron expression with seconds. Runs in UTC: a poll must not skip or repeat the hour of a clock change. */
   readonly poll: string;
+  /** The same beside it, while something fires or a level comes near a rung; undefined: none. */
+  readonly pollWhenFiring: string | undefined;
   readonly cross: boolean;
   readonly isolated: "all" | "none" | readonly string[];
   /** Refuse to run when the key may do more than read. */
@@ -18,6 +20,8 @@ export interface AccountConfig {
   readonly flows: HistoryConfig | undefined;
   readonly transfers: (HistoryConfig & { readonly allow: readonly string[] }) | undefined;
   readonly delistings: { readonly poll: string } | undefined;
+  /** A rate is told when it is above `times` its own median. */
+  readonly interest: { readonly poll: string; readonly times: number } | undefined;
   /** Listen to what the exchange pushes. */
   readonly stream: boolean;
 }
@@ -36,6 +40,8 @@ export interface ExchangeConfig {
   readonly recvWindowMs: number;
   readonly weightBudgetPct: number;
   readonly stream: StreamConfig;
+  /** Public prices; undefined: not read. */
+  readonly prices: { readonly everyMs: number } | undefined;
 }
 
 /** Where the streams are: they have moved before, so all of it can be set. */

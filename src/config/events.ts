@@ -51,7 +51,11 @@ const OWN_KEYS = [
   "allow",
   "severity",
 ] as const satisfies readonly (keyof typeof eventKeys)[];
-const LEVEL_KEYS = ["field", "below", "above", "is", "hysteresisPct", "for", "clearAfter"] as const;
+const LEVEL_KEYS = [
+  "field",
+  ...["below", "above", "is", "dropsBy", "within", "onlyBelow", "target"],
+  ...["hysteresisPct", "for", "clearAfter"],
+];
 
 // ---------------------------------------------------------------- which kind
 
@@ -68,7 +72,8 @@ export function isEventDraft({ on }: RuleDraft, path: Path, source: Source): boo
 
 const NO_LEVEL = "belongs to rules on: cross or isolated; a row of the history is told once and never resolves";
 const NO_ROW = "belongs to rules on: flow or transfer, which are about rows of the history";
-const NO_SEVERITY = "belongs to rules on: flow or transfer; here the rungs of below, above or is say how bad it is";
+const NO_SEVERITY =
+  "belongs to rules on: flow or transfer; here the rungs of below, above, is or dropsBy say how bad it is";
 
 export function checkEventRule(rule: RuleDraft, path: Path, source: Source, report: Report): void {
   for (const key of LEVEL_KEYS) {

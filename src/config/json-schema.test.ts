@@ -82,6 +82,7 @@ test.each([
   { key: "flows", inside: ["poll", "isolated"] },
   { key: "transfers", inside: ["poll", "isolated", "allow"] },
   { key: "delistings", inside: ["poll"] },
+  { key: "interest", inside: ["poll", "times"] },
 ])("$key may be a block or a flag, under an account and at the top", ({ key, inside }) => {
   const found = properties(schema).filter(([path]) => path.endsWith(`.${key}`));
   expect(found.map(([path]) => path)).toEqual([`.${key}`, `/accounts/additionalProperties.${key}`]);
@@ -89,4 +90,15 @@ test.each([
     expect(JSON.stringify(value)).toContain('{"type":"boolean"}');
     expect(properties(value, path).map(([each]) => each.replace(/^.*\./, ""))).toEqual(inside);
   }
+});
+
+test("prices may be a block or a flag, and a share a number or text", () => {
+  const found = new Map(properties(schema).map(([path, value]) => [path.replace(/^.*[./]/, ""), value]));
+  expect(JSON.stringify(found.get("prices"))).toContain('{"type":"boolean"}');
+  expect(properties(found.get("prices"))).toEqual([
+    [expect.stringMatching(/\.every$/), expect.objectContaining({ default: "5s" })],
+  ]);
+  const shares = z.looseObject({ properties: z.looseObject({ info: z.unknown() }) }).parse(found.get("dropsBy"));
+  expect(JSON.stringify(shares.properties.info)).toContain('"type":["number","string"]');
+  for (const key of ["within", "onlyBelow", "target", "pollWhenFiring"]) expect(found.has(key)).toBe(true);
 });

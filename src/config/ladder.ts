@@ -1,6 +1,6 @@
 // What one rule must be in itself, beyond its shape: a field that its subject has, one ladder, rungs in order, values of the
 // field's kind. Runs on drafts, so every part may be missing; what is missing has been told already.
-import { type BarName, SEVERITIES, type Severity } from "../core/ports.ts";
+import { SEVERITIES, type Severity } from "../core/ports.ts";
 import {
   FIELDS,
   type FieldInfo,
@@ -12,13 +12,20 @@ import {
 import type { Flag, Ladder, RuleConfig, RuleSubject, Threshold } from "../core/rules/types.ts";
 import { checkNoEventKeys, RULE_SUBJECTS, type RuleDraft } from "./events.ts";
 import { didYouMean } from "./nearest.ts";
+import { compare, shown } from "./order.ts";
 import type { Report } from "./report.ts";
+import { HYSTERESIS_PCT } from "./rule-keys.ts";
 import type { Rule } from "./schema.ts";
 import { entryPath, type Path, type Source } from "./source.ts";
+import { checkMinutes, checkSpeed } from "./speed.ts";
+import { checkTarget } from "./target.ts";
 
 type Rungs<T> = Readonly<Partial<Record<Severity, T | undefined>>>;
 
-const LADDERS = ["below", "above", "is"] as const;
+const LADDERS = ["below", "above", "is", "dropsBy"] as const;
+/** Those whose rungs have an order. */
+const STEPPED = ["below", "above", "dropsBy"] as const;
+type Stepped = (typeof STEPPED)[number];
 
 export function checkRule(rule: RuleDraft, path: Path, source: Source, report: Report): void {
   const check: RuleCheck = { rule, path, source, report };
@@ -28,11 +35,9 @@ export function checkRule(rule: RuleDraft, path: Path, source: Source, report: R
   }
   checkLadderCount(check);
   checkSymbols(check);
-  for (const kind of ["below", "above"] as const) {
-    checkRungCount(check, kind);
-    checkOrder(check, kind);
-  }
-  checkRungCount(check, "is");
+  for (const kind of LADDERS) checkRungCount(check, kind);
+  for (const kind of STEPPED) checkOrder(check, kind);
+  checkSpeed(check);
   const { field, on } = rule;
   if (field === undefined || !isFieldName(field) || !isRuleSubject(on)) return;
   if (fieldInfo(field).on.includes(on)) checkAgainstField(check, field, on);
@@ -41,7 +46,8 @@ export function checkRule(rule: RuleDraft, path: Path, source: Source, report: R
 
 const isRuleSubject = (on: unknown): on is RuleSubject => RULE_SUBJECTS.some((each) => each === on);
 
-interface RuleCheck {
+/** One rule, as far as it could be read, and its place. */
+export interface RuleCheck {
   readonly rule: RuleDraft;
   readonly path: Path;
   readonly source: Source;
@@ -52,7 +58,7 @@ interface RuleCheck {
 
 function checkLadderCount({ path, source, report }: RuleCheck): void {
   const given = LADDERS.filter((kind) => source.has([...path, kind]));
-  if (given.length === 0) report.add(path, "needs one of below, above or is", { part: "key" });
+  if (given.length === 0) report.add(path, "needs one of below, above, is or dropsBy", { part: "key" });
   const second = given[1];
   if (second === undefined) return;
   report.add(path, `${given.join(" and ")} in one rule, expected only one of them`, {
@@ -75,9 +81,9 @@ function checkSymbols({ rule, path, report }: RuleCheck): void {
 
 // ---------------------------------------------------------------- order
 
-function checkOrder(check: RuleCheck, kind: "below" | "above"): void {
+function checkOrder(check: RuleCheck, kind: Stepped): void {
   const { rule, path, report } = check;
-  const rungs = rule[kind] ?? {};
+  const rungs: Rungs<Threshold | number> = rule[kind] ?? {};
   for (const [index, milder] of SEVERITIES.entries()) {
     const worse = SEVERITIES.slice(index + 1).find((each) => isOutOfOrder(kind, rungs[milder], rungs[each]));
     if (worse === undefined) continue;
@@ -86,39 +92,29 @@ function checkOrder(check: RuleCheck, kind: "below" | "above"): void {
   }
 }
 
-function isOutOfOrder(kind: "below" | "above", milder: Threshold | undefined, worse: Threshold | undefined): boolean {
-  const order = compare(milder, worse);
+type Rung = Threshold | number | undefined;
+
+function isOutOfOrder(kind: Stepped, milder: Rung, worse: Rung): boolean {
+  const order = compare(asThreshold(milder), asThreshold(worse));
   return order !== undefined && (kind === "below" ? order <= 0 : order >= 0);
 }
 
+const asThreshold = (rung: Rung): Threshold | undefined =>
+  typeof rung === "number" ? { kind: "number", value: rung } : rung;
+
+const ORDER_WORDS = {
+  below: { side: "above", what: "", way: "falls" },
+  above: { side: "below", what: "", way: "rises" },
+  dropsBy: { side: "below", what: "fall", way: "grows" },
+} as const satisfies Record<Stepped, unknown>;
+
 /** "info 1.2 must lie above warning 1.5 (a level falls through info first)" */
-function orderText(
-  { rule, path, source }: RuleCheck,
-  kind: "below" | "above",
-  milder: Severity,
-  worse: Severity,
-): string {
+function orderText({ rule, path, source }: RuleCheck, kind: Stepped, milder: Severity, worse: Severity): string {
   const say = (rung: Severity) => shown(rung, rule[kind]?.[rung], source.isInterpolated([...path, kind, rung]));
-  const [side, way] = kind === "below" ? (["above", "falls"] as const) : (["below", "rises"] as const);
+  const { side, what, way } = ORDER_WORDS[kind];
   const isLevel = rule.field !== undefined && isFieldName(rule.field) && fieldInfo(rule.field).isLevel;
-  return `${say(milder)} must lie ${side} ${say(worse)} (a ${isLevel ? "level" : "value"} ${way} through ${milder} first)`;
-}
-
-const BAR_RANK = { forceLiquidationBar: 1, marginCallBar: 2, normalBar: 3 } as const satisfies Record<BarName, number>;
-
-/** Above zero when a surely lies above b. Undefined when only the exchange's bars can tell, or when one is missing. */
-function compare(a: Threshold | undefined, b: Threshold | undefined): number | undefined {
-  if (a?.kind === "number" && b?.kind === "number") return a.value - b.value;
-  if (a?.kind !== "bar" || b?.kind !== "bar") return undefined;
-  const bars = BAR_RANK[a.bar] - BAR_RANK[b.bar];
-  const shares = a.plusPct - b.plusPct;
-  return bars * shares < 0 ? undefined : bars + shares;
-}
-
-function shown(rung: Severity, threshold: Threshold | undefined, hidden: boolean): string {
-  if (threshold === undefined || hidden) return rung;
-  if (threshold.kind === "number") return `${rung} ${threshold.value}`;
-  return `${rung} ${threshold.bar}${threshold.plusPct === 0 ? "" : ` + ${threshold.plusPct}%`}`;
+  const subject = what || (isLevel ? "level" : "value");
+  return `${say(milder)} must lie ${side} ${say(worse)} (a ${subject} ${way} through ${milder} first)`;
 }
 
 // ---------------------------------------------------------------- field
@@ -137,18 +133,26 @@ function checkAgainstField(check: RuleCheck, field: FieldName, on: RuleSubject):
   const info = fieldInfo(field);
   const { rule, path, report } = check;
   for (const kind of LADDERS) {
-    const rungs = rule[kind];
-    const fits = (kind === "is") !== (info.type === "number");
-    if (rungs !== undefined && !fits) report.add([...path, kind], wrongLadder(field, info, kind), { part: "key" });
+    const text = rule[kind] === undefined ? undefined : wrongLadder(field, info, kind);
+    if (text !== undefined) report.add([...path, kind], text, { part: "key" });
   }
+  checkTarget(check, field);
+  if (field === "minutesToLiquidation") checkMinutes(check);
   if (info.type === "number") checkBars(check, field, info, on);
   else checkFlags(check, field, info);
 }
 
 const TYPE_WORDS = { number: "a number", flag: "true or false", status: "a status", text: "a word" } as const;
 
-function wrongLadder(field: FieldName, { type }: FieldInfo, kind: string): string {
-  return `${field} is ${TYPE_WORDS[type]}: expected ${type === "number" ? "below or above" : "is"}, not ${kind}`;
+/** Undefined where the field can have such a ladder. */
+function wrongLadder(
+  field: FieldName,
+  { type, isOfTime }: FieldInfo,
+  kind: (typeof LADDERS)[number],
+): string | undefined {
+  if (isOfTime && kind !== "below") return `${field} is the time that is left: expected below, not ${kind}`;
+  if ((kind === "is") !== (type === "number")) return undefined;
+  return `${field} is ${TYPE_WORDS[type]}: expected ${type === "number" ? "below, above or dropsBy" : "is"}, not ${kind}`;
 }
 
 function checkBars({ rule, path, report }: RuleCheck, field: FieldName, info: FieldInfo, on: RuleSubject): void {
@@ -161,6 +165,9 @@ function checkBars({ rule, path, report }: RuleCheck, field: FieldName, info: Fi
     for (const rung of SEVERITIES) {
       if (rule[kind]?.[rung]?.kind === "bar") report.add([...path, kind, rung], text);
     }
+  }
+  for (const key of ["onlyBelow", "target"] as const) {
+    if (rule[key]?.kind === "bar") report.add([...path, key], text);
   }
 }
 
@@ -201,21 +208,26 @@ export function ruleConfig(id: string, rule: Rule): RuleConfig | undefined {
   const { on, field } = rule;
   if (!isRuleSubject(on)) return undefined;
   if (field === undefined) throw new TypeError("a rule without a field has passed the checks");
+  const ladder = ladderOf(rule, field);
   return {
     id,
     on,
     field,
     symbols: rule.symbols ?? "all",
-    ladder: ladderOf(rule, field),
-    hysteresisPct: rule.hysteresisPct,
+    ladder,
+    target: rule.target,
+    hysteresisPct: rule.hysteresisPct ?? HYSTERESIS_PCT[ladder.kind],
     forMs: rule.for,
     clearAfterMs: rule.clearAfter,
   };
 }
 
-function ladderOf({ below, above, is }: Rule, field: string): Ladder {
+function ladderOf({ below, above, is, dropsBy, within, onlyBelow }: Rule, field: string): Ladder {
   if (below !== undefined) return { kind: "below", rungs: mapRungs(below, (threshold) => threshold) };
   if (above !== undefined) return { kind: "above", rungs: mapRungs(above, (threshold) => threshold) };
+  if (dropsBy !== undefined && within !== undefined) {
+    return { kind: "drop", rungs: mapRungs(dropsBy, (share) => share), withinMs: within, onlyBelow };
+  }
   const type = isFieldName(field) ? fieldInfo(field).type : "text";
   return { kind: "is", rungs: mapRungs(is ?? {}, (flags) => flags.map((flag) => asFlag(flag, type))) };
 }

@@ -79,6 +79,7 @@ test("reads the example as it says it is", () => {
         userUrl: "wss://ws-api.binance.com:443/ws-api/v3",
         listenTokenPath: "/sapi/v1/userListenToken",
       },
+      prices: { everyMs: 5_000 },
     },
     eventRules: [],
     routes: [
@@ -97,6 +98,8 @@ test("reads the example as it says it is", () => {
     flows: { poll: "20 */5 * * * *", isolated: "all" },
     transfers: { poll: "40 */5 * * * *", isolated: "all", allow: [] },
     delistings: { poll: "50 7 * * * *" },
+    interest: { poll: "0 7 * * * *", times: 3 },
+    pollWhenFiring: undefined,
     stream: false,
   });
   expect(revealed(accounts[0]?.apiKey)).toBe("key-1");
@@ -210,6 +213,137 @@ test("takes every form of a rule", () => {
     { ...usual, id: "words", on: "cross", field: "accountType", ladder: { kind: "is", rungs: { info: ["MARGIN_1"] } } },
     { ...usual, id: "pairs", on: "isolated", field: "enabled", ladder: { kind: "is", rungs: { warning: [false] } } },
   ]);
+});
+
+test("takes every form of a rule on speed, and of a target", () => {
+  const { rules, warnings } = load(
+    `${MINIMAL}rules:
+  shares: { on: cross, field: marginLevel, dropsBy: { info: 5, warning: "10 %", critical: 12.5% }, within: 1m, onlyBelow: normalBar + 20%, target: normalBar }
+  whole: { on: isolated, field: liquidationDistancePct, dropsBy: { critical: 100 }, within: 6h, onlyBelow: 20, target: 30, hysteresisPct: 0 }
+  worth: { on: cross, field: totalNetAssetOfBtc, dropsBy: { info: "\${SHARE}" }, within: "\${TIME}" }
+  level: { on: cross, field: marginLevel, below: { warning: 1.5, critical: 1.3 }, target: marginCallBar + 30% }
+  minutes: { on: isolated, field: minutesToLiquidation, below: { warning: 60 } }
+`,
+    { SHARE: "10%", TIME: "24h" },
+  );
+  const bar = (name: string, plusPct: number) => ({ kind: "bar", bar: name, plusPct });
+  const rows = rules.map(({ id, ladder, target, hysteresisPct }) => ({ id, ladder, target, hysteresisPct }));
+  expect(rows).toEqual([
+    {
+      id: "shares",
+      ladder: {
+        kind: "drop",
+        rungs: { info: 5, warning: 10, critical: 12.5 },
+        withinMs: 60_000,
+        onlyBelow: bar("normalBar", 20),
+      },
+      target: bar("normalBar", 0),
+      hysteresisPct: 20,
+    },
+    {
+      id: "whole",
+      ladder: {
+        kind: "drop",
+        rungs: { critical: 100 },
+        withinMs: 21_600_000,
+        onlyBelow: { kind: "number", value: 20 },
+      },
+      target: { kind: "number", value: 30 },
+      hysteresisPct: 0,
+    },
+    {
+      id: "worth",
+      ladder: { kind: "drop", rungs: { info: 10 }, withinMs: 86_400_000, onlyBelow: undefined },
+      target: undefined,
+      hysteresisPct: 20,
+    },
+    {
+      id: "level",
+      ladder: {
+        kind: "below",
+        rungs: { warning: { kind: "number", value: 1.5 }, critical: { kind: "number", value: 1.3 } },
+      },
+      target: bar("marginCallBar", 30),
+      hysteresisPct: 2,
+    },
+    {
+      id: "minutes",
+      ladder: { kind: "below", rungs: { warning: { kind: "number", value: 60 } } },
+      target: undefined,
+      hysteresisPct: 2,
+    },
+  ]);
+  expect(warnings.map((warning) => warning.replace(/^.*yaml:/, ""))).toEqual([
+    "9:89: rules.worth.within: so long a time makes a fall of every slow slide, and is told as long; expected 6h at most",
+  ]);
+});
+
+test.each([
+  { below: "{ info: 1.5 }", target: "1.53", warns: undefined }, // 1.5 and 2 %: there it ends
+  { below: "{ info: 1.6 }", target: "1.632", warns: undefined }, // 1.6 · 1.02 is a little more in binary
+  { below: "{ info: 1.5 }", target: "1.529", warns: "info" },
+  { below: "{ info: 1.5 }", target: "1.5001", more: ", hysteresisPct: 0", warns: undefined },
+  { below: "{ warning: 1.5, critical: 1.4 }", target: "1.59", more: ", hysteresisPct: 10", warns: "warning" },
+  { below: "{ info: normalBar }", target: "normalBar + 2%", warns: undefined },
+  { below: "{ info: normalBar }", target: "normalBar + 1.9%", warns: "info" },
+  { below: "{ warning: marginCallBar + 5% }", target: "marginCallBar + 7%", warns: "warning" },
+  { below: "{ warning: marginCallBar + 5% }", target: "marginCallBar + 7.1%", warns: undefined },
+  { below: "{ info: normalBar }", target: "1.1", warns: undefined }, // only the bars can tell
+])("a target of $target beside $below is warned of: $warns", ({ below, target, more = "", warns }) => {
+  const rule = `a: { target: ${target}, on: cross, field: marginLevel, below: ${below}${more} }`;
+  const text = `7:16: rules.a.target: lies within the hysteresis of ${warns}: the amounts would not end the alert`;
+  expect(load(`${MINIMAL}rules:\n  ${rule}\n`).warnings.map((warning) => warning.replace(/^.*yaml:/, ""))).toEqual(
+    warns === undefined ? [] : [text],
+  );
+});
+
+test("a target above falls short on the other side", () => {
+  const rule = (target: number) =>
+    `rules:\n  a: { on: cross, field: marginLevel, above: { info: 5 }, target: ${target} }\n`;
+  expect(load(`${MINIMAL}${rule(4.9)}`).warnings).toEqual([]);
+  expect(load(`${MINIMAL}${rule(4.91)}`).warnings).toEqual([expect.stringContaining("hysteresis of info:")]);
+});
+
+test.each([
+  { poll: "0 */5 * * * *", within: "5m", warns: undefined },
+  {
+    poll: "0 */5 * * * *",
+    within: "4m",
+    warns: "polls of main can be 5m apart, so a fall within this time can pass unseen",
+  },
+  { poll: "0 */5 * * * *", within: "4m", more: ", cross: false", warns: undefined },
+])("a fall within $within of polls at $poll is warned of: $warns", ({ poll, within, more = "", warns }) => {
+  const yaml = `${MINIMAL.replace("s1 }", `s1, poll: "${poll}"${more} }`)}watchdog: { staleAfter: 10m }
+rules:
+  a: { on: cross, field: marginLevel, dropsBy: { info: 10 }, within: ${within} }
+  b: { on: isolated, field: marginLevel, below: { info: 1.2 } }
+`;
+  expect(load(yaml).warnings.map((warning) => warning.replace(/^.*yaml:/, ""))).toEqual(
+    warns === undefined ? [] : [`8:70: rules.a.within: ${warns}`],
+  );
+});
+
+test.each([
+  { fast: "*/2 * * * * *", warns: undefined },
+  { fast: "2-59/5 * * * * *", warns: undefined }, // as often, between the others
+  { fast: "*/6 * * * * *", warns: "6s" },
+  { fast: "0 0 0 1 1 *", warns: "366d" },
+])("pollWhenFiring at $fast is warned of: $warns", ({ fast, warns }) => {
+  const config = load(MINIMAL.replace("s1 }", `s1, pollWhenFiring: "${fast}" }`));
+  expect(config.accounts[0]?.pollWhenFiring).toBe(fast);
+  const text = `3:54: accounts.main.pollWhenFiring: slower than poll: up to ${warns} between two, and poll leaves 5s at most`;
+  expect(config.warnings.map((warning) => warning.replace(/^.*yaml:/, ""))).toEqual(warns === undefined ? [] : [text]);
+});
+
+test.each([
+  { prices: "{ every: 1s }", said: { everyMs: 1_000 } },
+  { prices: "{}", said: { everyMs: 5_000 } },
+  { prices: "", said: { everyMs: 5_000 } },
+  { prices: "true", said: { everyMs: 5_000 } },
+  { prices: "false", said: undefined },
+  { prices: `"\${OFF}"`, said: undefined },
+])("prices may be $prices", ({ prices, said }) => {
+  expect(load(`${MINIMAL}exchange:\n  prices: ${prices}\n`, { OFF: "false" }).exchange.prices).toEqual(said);
 });
 
 test.each([

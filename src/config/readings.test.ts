@@ -6,6 +6,7 @@ import { z } from "zod";
 import { tempFolder } from "../../test/support/folder.ts";
 import { OWN_RULES } from "../core/rules/types.ts";
 import type { Config } from "./config.ts";
+import { nextPolls } from "./cron.ts";
 import { loadConfig } from "./load.ts";
 
 const temp = tempFolder();
@@ -87,6 +88,32 @@ test("transfers, delistings and the stream have the same two places", () => {
   expect(accountOf({ own: "stream: false", top: "stream: true" })?.stream).toBe(false);
 });
 
+const INTEREST = { poll: "0 7 * * * *", times: 3 };
+
+test.each([
+  { name: "on when nothing is said", own: "", top: "", interest: INTEREST },
+  { name: "off by a word", own: "interest: false", top: "", interest: undefined },
+  { name: "off at the top", own: "", top: "interest: false", interest: undefined },
+  { name: "on against the top", own: "interest: {}", top: "interest: false", interest: INTEREST },
+  {
+    name: "half as the account says, half as the top says",
+    own: "interest: { times: 1.5 }",
+    top: 'interest: { poll: "0 0 * * * *", times: 10 }',
+    interest: { poll: "0 0 * * * *", times: 1.5 },
+  },
+])("interest rates are $name", ({ own, top, interest }) => {
+  expect(accountOf({ own, top })?.interest).toEqual(interest);
+});
+
+test("no two of the slow schedules begin at the same moment", () => {
+  const { flows, transfers, delistings, interest } = accountOf({}) ?? {};
+  const polls = [flows, transfers, delistings, interest].map((each) => each?.poll ?? "");
+  const fromMs = Date.UTC(2026, 10, 21);
+  const times = polls.flatMap((poll) => nextPolls(poll, fromMs, 24 * 12));
+  expect(times.length).toBe(4 * 24 * 12);
+  expect(new Set(times).size).toBe(times.length);
+});
+
 test("slow schedules have nothing to do with how old an answer of a poll may be", () => {
   expect(load({ own: 'flows: { poll: "0 0 0 * * *" }', top: "watchdog: { staleAfter: 6s }" }).warnings).toEqual([]);
 });
@@ -106,6 +133,7 @@ test.each([
   expect(warningsOf({ own: `flows: { poll: "${poll}" }` })).toEqual(text("5:20: accounts.main.flows.poll"));
   expect(warningsOf({ top: `flows: { poll: "${poll}" }` })).toEqual(text("7:16: flows.poll"));
   expect(warningsOf({ own: `delistings: { poll: "${poll}" }` })).toEqual(text("5:25: accounts.main.delistings.poll"));
+  expect(warningsOf({ own: `interest: { poll: "${poll}" }` })).toEqual(text("5:23: accounts.main.interest.poll"));
   expect(warningsOf({ own: `transfers: { poll: "${poll}" }` })).toEqual([]);
 });
 
@@ -277,7 +305,7 @@ test("routes know rules on rows, what margind tells by itself, and pairs that on
   expect(config.warnings).toEqual([]);
 });
 
-test.each(["flows", "transfers", "delistings"])(
+test.each(["flows", "transfers", "delistings", "interest"])(
   "%s that are read more seldom than once a day are warned of",
   (reading) => {
     const seldom = (poll: string) => warningsOf({ top: `${reading}: { poll: "${poll}" }` });

@@ -1,9 +1,9 @@
-// What is read beside the polls: the history, the delistings, and what the exchange pushes. Each of these keys may stand under an
-// account, or at the top of the file for all of them; an account's own block only says what is different there.
+// What is read beside the polls: the history, the delistings, interest rates, and what the exchange pushes. Each of these keys may stand
+// under an account, or at the top of the file for all of them; an account's own block only says what is different there.
 import { z } from "zod";
-import { flag } from "../lib/zod.ts";
+import { flag, number } from "../lib/zod.ts";
 import type { AccountConfig } from "./config.ts";
-import { pairs } from "./shapes.ts";
+import { orOff, pairs } from "./shapes.ts";
 
 /** Ends of a transfer. Source: transFrom and transTo of GET /sapi/v1/margin/transfer. */
 export const TRANSFER_ENDS = [
@@ -25,8 +25,9 @@ const DEFAULTS = {
   flows: { poll: "20 */5 * * * *", isolated: "all" },
   transfers: { poll: "40 */5 * * * *", isolated: "all", allow: [] },
   delistings: { poll: "50 7 * * * *" },
+  interest: { poll: "0 7 * * * *", times: 3 },
 } as const;
-export const READINGS = ["flows", "transfers", "delistings"] as const;
+export const READINGS = ["flows", "transfers", "delistings", "interest"] as const;
 export type Reading = (typeof READINGS)[number];
 
 // No defaults inside: what is left out under an account comes from the top of the file first.
@@ -52,10 +53,13 @@ const transfers = z.strictObject({
     .exactOptional(),
 });
 const delistings = z.strictObject({ poll: pollAt(DEFAULTS.delistings.poll) });
-
-/** true: as it is without the key. */
-const orOff = <T extends z.ZodType>(block: T) =>
-  z.union([flag(), block], "expected false, or a block of keys such as { poll: … }").nullish();
+const interest = z.strictObject({
+  poll: pollAt(DEFAULTS.interest.poll),
+  times: number()
+    .refine((times) => times > 1, "must be more than 1: it is so many times what is usual of a rate")
+    .describe("A rate is told when it is above so many times its own median of 7 days. More than 1. Left out: 3.")
+    .exactOptional(),
+});
 
 /** The keys as an account has them, and the file. */
 export const readingKeys = {
@@ -64,6 +68,7 @@ export const readingKeys = {
   ),
   transfers: orOff(transfers).describe("Transfers into the account and out of it. false: not read."),
   delistings: orOff(delistings).describe("Delistings and restrictions of what is held or owed. false: not read."),
+  interest: orOff(interest).describe("Interest rates of what is owed, and what they cost. false: not read."),
   stream: flag()
     .nullish()
     .describe("Listen to what the exchange pushes, so that a poll comes sooner. Left out: false."),
@@ -93,14 +98,16 @@ const blockOf = <T extends object>(block: Block<T>): T | undefined =>
 export function readingsOf(
   own: ReadingKeys,
   top: ReadingKeys,
-): Pick<AccountConfig, "flows" | "transfers" | "delistings" | "stream"> {
+): Pick<AccountConfig, "flows" | "transfers" | "delistings" | "interest" | "stream"> {
   const flowsSaid = merged(own.flows, top.flows);
   const transfersSaid = merged(own.transfers, top.transfers);
   const delistingsSaid = merged(own.delistings, top.delistings);
+  const interestSaid = merged(own.interest, top.interest);
   return {
     flows: flowsSaid && { ...DEFAULTS.flows, ...flowsSaid },
     transfers: transfersSaid && { ...DEFAULTS.transfers, ...transfersSaid },
     delistings: delistingsSaid && { ...DEFAULTS.delistings, ...delistingsSaid },
+    interest: interestSaid && { ...DEFAULTS.interest, ...interestSaid },
     stream: own.stream ?? top.stream ?? false,
   };
 }

@@ -68,12 +68,15 @@ const THRESHOLD =
   "expected a number, a bar (normalBar, marginCallBar, forceLiquidationBar) or a bar and a share of it such as marginCallBar + 5%";
 const CRON = 'expected five or six fields such as "*/5 * * * * *" (second minute hour day month weekday)';
 const REFERENCE = `expected \${NAME} or \${file:/path}; write $\${ where the text itself holds \${`;
+const ENDLESS =
+  "with its hysteresis it is left only beyond 1440 minutes (24 h), as far as estimates reach: the alert would never end";
+const SHARE = "expected a share of the highest value such as 10%: more than 0, at most 100";
 const STATUSES = "expected one of EXCESSIVE, NORMAL, MARGIN_CALL, PRE_LIQUIDATION, FORCE_LIQUIDATION";
 const BLOCKS =
-  "stateDir, timezone, language, exchange, requireReadOnlyKey, flows, transfers, delistings, stream, accounts, rules, watchdog, notifiers, routes, http";
+  "stateDir, timezone, language, exchange, requireReadOnlyKey, flows, transfers, delistings, interest, stream, accounts, rules, watchdog, notifiers, routes, http";
 const PEM = "expected a PEM private key (-----BEGIN PRIVATE KEY-----, PKCS#8), Ed25519 or RSA, without passphrase";
 const OWN = OWN_RULES.join(", ");
-const RULES = `cross-margin-level, cross-transfer-out, isolated-status, isolated-liquidation-distance, ${OWN}`;
+const RULES = `cross-margin-level, cross-level-drop, cross-time-to-liquidation, cross-transfer-out, isolated-status, isolated-liquidation-distance, ${OWN}`;
 
 const ENDS =
   "SPOT, FUTURES, FIAT, DELIVERY, MINING, ISOLATED_MARGIN, FUNDING, MOTHER_SPOT, OPTION, SUB_SPOT, SUB_MARGIN, CROSS_MARGIN";
@@ -179,7 +182,7 @@ const syntax: readonly Case[] = [
       NOTIFIERS,
     lines: [
       `3:1: base: unknown key, expected one of ${BLOCKS}`,
-      "5:11: accounts.main.<<: unknown key, expected one of apiKey, apiSecret, privateKey, poll, cross, isolated, requireReadOnlyKey, flows, transfers, delistings, stream",
+      "5:11: accounts.main.<<: unknown key, expected one of apiKey, apiSecret, privateKey, poll, pollWhenFiring, cross, isolated, requireReadOnlyKey, flows, transfers, delistings, interest, stream",
       "5:51: accounts.main.cross: expected true or false",
     ],
   },
@@ -250,7 +253,7 @@ const shapes: readonly Case[] = [
       `8:12: exchange.timeout: ${DURATION}`,
       `9:15: exchange.recvWindow: ${DURATION}`,
       "10:20: exchange.weightBudgetPct: expected a number from 1 to 100",
-      "11:3: exchange.retries: unknown key, expected one of baseUrl, minSpacing, timeout, recvWindow, weightBudgetPct, stream",
+      "11:3: exchange.retries: unknown key, expected one of baseUrl, minSpacing, timeout, recvWindow, weightBudgetPct, stream, prices",
     ],
   },
   {
@@ -433,7 +436,7 @@ const events: readonly Case[] = [
       `6:59: rules.a.type: ${NO_ROW}`,
       `6:73: rules.a.asset: ${NO_ROW}`,
       `6:85: rules.a.direction: ${NO_ROW}`,
-      "6:100: rules.a.severity: belongs to rules on: flow or transfer; here the rungs of below, above or is say how bad it is",
+      "6:100: rules.a.severity: belongs to rules on: flow or transfer; here the rungs of below, above, is or dropsBy say how bad it is",
       `7:59: rules.b.amountAbove: ${NO_ROW}`,
       `7:75: rules.b.allow: ${NO_ROW}`,
     ],
@@ -485,7 +488,7 @@ const events: readonly Case[] = [
       "7:12: rules.b.on: expected one of cross, isolated, flow, transfer. Did you mean flow?",
       `8:3: rules.c.field: missing, expected one of ${FIELD_NAMES}`,
       `9:3: rules.d.field: missing, expected one of ${FIELD_NAMES}`,
-      "9:3: rules.d: needs one of below, above or is",
+      "9:3: rules.d: needs one of below, above, is or dropsBy",
       "9:12: rules.d.on: expected one of cross, isolated, flow, transfer. Did you mean cross?",
     ],
   },
@@ -513,9 +516,9 @@ const rules: readonly Case[] = [
       "6:30: rules.blind.field: unknown word. Did you mean marginLevel?",
       "7:26: rules.a.field: the cross account has no liquidatePrice; isolated pairs have. Did you mean on: isolated?",
       "8:40: rules.b.below: tradeEnabled is true or false: expected is, not below",
-      "9:39: rules.c.is: marginLevel is a number: expected below or above, not is",
+      "9:39: rules.c.is: marginLevel is a number: expected below, above or dropsBy, not is",
       "10:12: rules.d.on: expected one of cross, isolated, flow, transfer. Did you mean cross?",
-      "10:25: rules.d.field: expected one of marginLevel, collateralMarginLevel, marginLevelStatus, liquidationDistancePct, transferOutEnabled, transferInEnabled, borrowEnabled, tradeEnabled, enabled, accountType, totalAssetOfBtc, totalLiabilityOfBtc, totalNetAssetOfBtc, indexPrice, liquidatePrice",
+      `10:25: rules.d.field: expected one of ${FIELD_NAMES}`,
       "10:34: rules.d.below: has no rung, expected at least one of info, warning, critical",
       "11:6: rules.e: expected a block of keys, not a number",
     ],
@@ -529,7 +532,7 @@ const rules: readonly Case[] = [
   d: { on: cross, field: marginLevel, below: { info: 1 }, symbols: [BTCUSDT], for: 3, clearAfter: 1week, hysteresisPct: 101 }
 `,
     lines: [
-      "6:3: rules.a: needs one of below, above or is",
+      "6:3: rules.a: needs one of below, above, is or dropsBy",
       "7:59: rules.b: below and above in one rule, expected only one of them",
       `8:54: rules.c.below.info: ${THRESHOLD}`,
       `8:73: rules.c.below.warning: ${THRESHOLD}`,
@@ -578,6 +581,184 @@ const rules: readonly Case[] = [
       "10:51: rules.e.is.info: accountType is a word, expected one (true and false need quotes)",
       "10:67: rules.e.is.warning: the list is empty",
     ],
+  },
+];
+
+const speeds: readonly Case[] = [
+  {
+    name: "a speed without its time, and a time without a speed",
+    yaml: `${BASE}rules:
+  a: { on: cross, field: marginLevel, dropsBy: { warning: 10% } }
+  b: { on: cross, field: marginLevel, below: { info: 2 }, within: 15m, onlyBelow: 3 }
+  c: { on: cross, field: marginLevel, dropBy: { info: 1% }, within: 15m }
+  d: { on: flow, severity: info, dropsBy: { info: 5 }, within: 15m, onlyBelow: 2, target: 2 }
+`,
+    lines: [
+      "6:3: rules.a.within: missing, dropsBy needs a time such as 15m: from 1m to 24h",
+      "7:59: rules.b.within: belongs to rules with dropsBy",
+      "7:72: rules.b.onlyBelow: belongs to rules with dropsBy",
+      "8:3: rules.c: needs one of below, above, is or dropsBy",
+      "8:39: rules.c.dropBy: unknown key. Did you mean dropsBy?",
+      "8:61: rules.c.within: belongs to rules with dropsBy",
+      `9:34: rules.d.dropsBy: ${NO_LEVEL}`,
+      `9:56: rules.d.within: ${NO_LEVEL}`,
+      `9:69: rules.d.onlyBelow: ${NO_LEVEL}`,
+      `9:83: rules.d.target: ${NO_LEVEL}`,
+    ],
+  },
+  {
+    name: "shares and times",
+    yaml: `${BASE}rules:
+  a: { on: cross, field: marginLevel, within: 59s, dropsBy: { info: 0%, warning: 100.1, critical: ten } }
+  b: { on: cross, field: marginLevel, within: 1441m, dropsBy: { info: -5%, warning: 10 percent, critical: 5%%, worst: 1 } }
+  c: { on: cross, field: marginLevel, within: 15, dropsBy: {}, onlyBelow: normlBar }
+  d: { on: cross, field: marginLevel, within: 15m, dropsBy: 10% }
+`,
+    lines: [
+      "6:47: rules.a.within: must be at least 1m",
+      `6:69: rules.a.dropsBy.info: ${SHARE}`,
+      `6:82: rules.a.dropsBy.warning: ${SHARE}`,
+      `6:99: rules.a.dropsBy.critical: ${SHARE}`,
+      "7:47: rules.b.within: must be at most 1d",
+      `7:71: rules.b.dropsBy.info: ${SHARE}`,
+      `7:85: rules.b.dropsBy.warning: ${SHARE}`,
+      `7:107: rules.b.dropsBy.critical: ${SHARE}`,
+      "7:112: rules.b.dropsBy.worst: unknown key, expected one of info, warning, critical",
+      `8:47: rules.c.within: ${DURATION}`,
+      "8:51: rules.c.dropsBy: has no rung, expected at least one of info, warning, critical",
+      `8:75: rules.c.onlyBelow: ${THRESHOLD}`,
+      "9:61: rules.d.dropsBy: expected a block of keys, not text",
+    ],
+  },
+  {
+    name: "falls out of order, of what cannot fall, and with another ladder",
+    yaml: `${BASE}rules:
+  a: { on: cross, field: marginLevel, within: 15m, dropsBy: { info: 10%, warning: 10, critical: 20 } }
+  b: { on: cross, field: marginLevel, within: 15m, dropsBy: { info: 20, critical: 10% } }
+  c: { on: cross, field: borrowEnabled, within: 15m, dropsBy: { info: 10 } }
+  d: { on: cross, field: marginLevel, within: 15m, dropsBy: { info: 10 }, below: { info: 2 } }
+  e: { on: isolated, field: marginLevel, within: 15m, dropsBy: { info: 10 }, onlyBelow: normalBar }
+  f: { on: cross, field: totalNetAssetOfBtc, within: 15m, dropsBy: { info: 10 }, onlyBelow: normalBar + 5% }
+`,
+    lines: [
+      "6:63: rules.a.dropsBy: info 10% must lie below warning 10% (a fall grows through info first)",
+      "7:63: rules.b.dropsBy: info 20% must lie below critical 10% (a fall grows through info first)",
+      "8:54: rules.c.dropsBy: borrowEnabled is true or false: expected is, not dropsBy",
+      "9:52: rules.d: below and dropsBy in one rule, expected only one of them",
+      "10:89: rules.e.onlyBelow: bars are those of the cross account; an isolated pair has tiers of its own, which the exchange does not tell. Expected a number, or a rule on marginLevelStatus or liquidationDistancePct",
+      "11:93: rules.f.onlyBelow: bars are margin levels and totalNetAssetOfBtc is none, expected a number",
+    ],
+  },
+  {
+    name: "the time to liquidation as anything but a floor of minutes",
+    yaml: `${BASE}rules:
+  a: { on: cross, field: minutesToLiquidation, above: { info: 10 } }
+  b: { on: cross, field: minutesToLiquidation, within: 15m, dropsBy: { info: 10 } }
+  c: { on: isolated, field: minutesToLiquidation, is: { info: 10m } }
+  d: { on: isolated, field: minutesToLiquidation, below: { info: 2h, warning: normalBar, critical: 30 }, target: 60 }
+`,
+    lines: [
+      "6:48: rules.a.above: minutesToLiquidation is the time that is left: expected below, not above",
+      "7:61: rules.b.dropsBy: minutesToLiquidation is the time that is left: expected below, not dropsBy",
+      "8:51: rules.c.is: minutesToLiquidation is the time that is left: expected below, not is",
+      `9:66: rules.d.below.info: ${THRESHOLD}`,
+      "9:79: rules.d.below.warning: bars are margin levels and minutesToLiquidation is none, expected a number",
+      "9:106: rules.d.target: amounts lead back to a level or a distance, and minutesToLiquidation is neither",
+    ],
+  },
+  {
+    name: "minutes that no estimate comes to, or comes back from",
+    yaml: `${BASE}rules:
+  a: { on: cross, field: minutesToLiquidation, below: { info: 1152, warning: 1, critical: 0 }, hysteresisPct: 25 }
+  b: { on: cross, field: minutesToLiquidation, below: { info: 1152.1 }, hysteresisPct: 25 }
+  c: { on: isolated, field: minutesToLiquidation, below: { info: 1440 } }
+  d: { on: isolated, field: minutesToLiquidation, below: { info: 1440 }, hysteresisPct: 0 }
+`,
+    lines: [
+      "6:91: rules.a.below.critical: must be more than 0",
+      `7:63: rules.b.below.info: ${ENDLESS}`,
+      `8:66: rules.c.below.info: ${ENDLESS}`,
+    ],
+  },
+  {
+    name: "targets that end nothing, or cannot be reached",
+    yaml: `${BASE}rules:
+  a: { on: cross, field: marginLevel, below: { info: 1.5, critical: 1.2 }, target: 1.5 }
+  b: { on: cross, field: marginLevel, below: { warning: normalBar + 5%, critical: 1.2 }, target: normalBar }
+  c: { on: cross, field: marginLevel, below: { info: normalBar, critical: 1.2 }, target: 1.1 }
+  d: { on: cross, field: marginLevel, above: { info: 5 }, target: 6 }
+  e: { on: cross, field: tradeEnabled, is: { info: false }, target: 2 }
+  f: { on: isolated, field: indexPrice, below: { info: 5 }, target: 6 }
+  g: { on: isolated, field: liquidationDistancePct, below: { info: 5 }, target: 100 }
+  h: { on: isolated, field: marginLevel, below: { info: 1.2 }, target: normalBar }
+  i: { on: cross, field: marginLevel, below: { info: 0.9 }, target: 1 }
+  j: { on: cross, field: marginLevel, below: { info: 1.5 }, target: high }
+  k: { on: cross, field: marginLevel, within: 15m, dropsBy: { info: 5% }, target: 0.5 }
+  l: { on: cross, field: liquidationDistancePct, below: { info: 5 }, target: 0 }
+  m: { on: cross, field: marginLevel, above: { info: 5 }, target: 5 }
+`,
+    lines: [
+      "6:84: rules.a.target: target 1.5 must lie above info 1.5 (the amounts would not end the alert)",
+      "7:98: rules.b.target: target normalBar must lie above warning normalBar + 5% (the amounts would not end the alert)",
+      "8:90: rules.c.target: target 1.1 must lie above critical 1.2 (the amounts would not end the alert)",
+      "9:67: rules.d.target: target 6 must lie below info 5 (the amounts would not end the alert)",
+      "10:61: rules.e.target: amounts lead back to a level or a distance, and tradeEnabled is neither",
+      "11:61: rules.f.target: amounts lead back to a level or a distance, and indexPrice is neither",
+      "12:81: rules.g.target: expected a distance of more than 0 and less than 100",
+      "13:72: rules.h.target: bars are those of the cross account; an isolated pair has tiers of its own, which the exchange does not tell. Expected a number, or a rule on marginLevelStatus or liquidationDistancePct",
+      "14:69: rules.i.target: must lie above 1, where all that is held covers the debt just so",
+      `15:69: rules.j.target: ${THRESHOLD}`,
+      "16:83: rules.k.target: must lie above 1, where all that is held covers the debt just so",
+      "17:78: rules.l.target: expected a distance of more than 0 and less than 100",
+      "18:67: rules.m.target: target 5 must lie below info 5 (the amounts would not end the alert)",
+    ],
+  },
+  {
+    name: "what the environment has of speeds and targets, without showing it",
+    env: { BIG: "20%", SMALL: "5", LOW: "1.2", TEXT: "half" },
+    yaml: `${BASE}rules:
+  a: { on: cross, field: marginLevel, within: 15m, dropsBy: { info: "\${BIG}", warning: "\${SMALL}", critical: "\${TEXT}" } }
+  b: { on: cross, field: marginLevel, below: { info: "\${SMALL}" }, target: "\${LOW}" }
+`,
+    lines: [
+      "6:63: rules.a.dropsBy: info must lie below warning (a fall grows through info first)",
+      `6:110: rules.a.dropsBy.critical: ${SHARE}`,
+      "7:76: rules.b.target: target must lie above info (the amounts would not end the alert)",
+    ],
+  },
+];
+
+const fasts: readonly Case[] = [
+  {
+    name: "polls while something fires, interest and prices",
+    yaml: `accounts:
+  a: { apiKey: k1, apiSecret: s1, pollWhenFiring: "61 * * * *", interest: { times: 1, pol: x } }
+  b: { apiKey: k2, apiSecret: s2, pollWhenFiring: 5s, interest: 3 }
+  c: { apiKey: k3, apiSecret: s3, pollWhenFirng: "* * * * * *", interest: { poll: "* *", times: "2x" } }
+  d: { apiKey: k4, apiSecret: s4, pollWhenFiring: 5 }
+${NOTIFIERS}exchange: { prices: { every: 999ms, evry: 1s } }
+interest: { poll: "61 * * * * *", times: 0 }
+`,
+    lines: [
+      `2:51: accounts.a.pollWhenFiring: the minute 61 is impossible, ${CRON}`,
+      "2:84: accounts.a.interest.times: must be more than 1: it is so many times what is usual of a rate",
+      "2:87: accounts.a.interest.pol: unknown key. Did you mean poll?",
+      `3:51: accounts.b.pollWhenFiring: not a cron expression, ${CRON}`,
+      "3:65: accounts.b.interest: expected false, or a block of keys such as { poll: … }",
+      "4:35: accounts.c.pollWhenFirng: unknown key. Did you mean pollWhenFiring?",
+      `4:83: accounts.c.interest.poll: not a cron expression, ${CRON}`,
+      "4:97: accounts.c.interest.times: expected a number",
+      "5:51: accounts.d.pollWhenFiring: expected text, not a number: put it in quotes",
+      "8:30: exchange.prices.every: must be at least 1s",
+      "8:37: exchange.prices.evry: unknown key. Did you mean every?",
+      `9:19: interest.poll: the second 61 is impossible, ${CRON}`,
+      "9:42: interest.times: must be more than 1: it is so many times what is usual of a rate",
+    ],
+  },
+  {
+    name: "a word for the prices",
+    yaml: `${BASE}exchange: { prices: 5s }`,
+    lines: ["5:21: exchange.prices: expected false, or a block of keys such as { every: 5s }"],
   },
 ];
 
@@ -713,12 +894,10 @@ routes:
   },
 ];
 
-test.each([...syntax, ...shapes, ...accounts, ...readings, ...rules, ...events, ...channels, ...references])(
-  "O1: refuses $name",
-  ({ yaml, env, lines }) => {
-    expect(linesOf(refusal(yaml, env))).toEqual(lines);
-  },
-);
+const refused = [...[syntax, shapes, accounts, readings, fasts], ...[rules, speeds, events, channels, references]];
+test.each(refused.flat())("O1: refuses $name", ({ yaml, env, lines }) => {
+  expect(linesOf(refusal(yaml, env))).toEqual(lines);
+});
 
 test.each([
   { file: join(folder, "none.yaml"), reason: "no such file" },
@@ -747,17 +926,19 @@ test("O5: no value of a secret or of the environment shows in a refusal", () => 
 stateDir: ["\${C0}"]
 timezone: \${C1}
 language: \${C2}
-exchange: { baseUrl: "http://\${C3}/", minSpacing: "\${C4}", weightBudgetPct: "\${C5}", "\${C6}": 1, stream: { riskUrl: "ws://\${C7}/", listenKeyPath: "\${C8}" } }
+exchange: { baseUrl: "http://\${C3}/", minSpacing: "\${C4}", weightBudgetPct: "\${C5}", "\${C6}": 1, prices: { every: "\${C4}" }, stream: { riskUrl: "ws://\${C7}/", listenKeyPath: "\${C8}" } }
 flows: { poll: "\${C9} * * * *", isolated: "\${C10}" }
 transfers: { allow: ["\${C11}"] }
 stream: "\${C12}"
+interest: { poll: "\${C9} * * * *", times: "\${C10}" }
 accounts:
-  main: { apiKey: "canary x", apiSecret: { canary: canary20x }, poll: "\${C7} * * * *", isolated: ["\${C8}"] }
+  main: { apiKey: "canary x", apiSecret: { canary: canary20x }, poll: "\${C7} * * * *", pollWhenFiring: "\${C9} * * * *", isolated: ["\${C8}"] }
   two: { apiKey: canary21x, privateKey: canary22x, cross: "\${C9}", isolated: "\${C10}" }
   three: { apiKey: canary21x, apiSecret: [canary23x] }
 rules:
   a: { on: "\${C11}", field: "\${C12}", below: { info: "\${C13}" }, for: "\${C14}" }
   b: { on: cross, field: marginLevelStatus, is: { info: "\${C15}" } }
+  d: { on: cross, field: marginLevel, dropsBy: { info: "\${C13}" }, within: "\${C14}", onlyBelow: "\${C15}", target: "\${C16}" }
   c: { on: flow, type: "\${C13}", asset: "\${C14}", direction: "\${C15}", amountAbove: "\${C16}", severity: "\${C17}" }
 watchdog: { heartbeat: { url: "canary24x" } }
 notifiers:
@@ -864,9 +1045,20 @@ test("O1: any values under the right keys are taken or refused", () => {
   const rule = fc.record(
     {
       on: fc.constantFrom("cross", "isolated", "flow", "transfer", "x"),
-      field: fc.constantFrom("marginLevel", "marginLevelStatus", "enabled", "accountType", "toString"),
+      field: fc.constantFrom(
+        "marginLevel",
+        "minutesToLiquidation",
+        "marginLevelStatus",
+        "enabled",
+        "accountType",
+        "toString",
+      ),
       below: ladder,
       is: ladder,
+      dropsBy: ladder,
+      within: fc.oneof(value, fc.constantFrom("15m", "7h")),
+      onlyBelow: value,
+      target: fc.oneof(value, fc.constantFrom(2, "normalBar + 5%")),
       symbols: value,
       for: value,
       type: fc.oneof(value, fc.constantFrom("BORROW", "*_LIQUIDATION", "*", "ROLL_OUT")),
@@ -885,10 +1077,22 @@ test("O1: any values under the right keys are taken or refused", () => {
       stream: value,
       accounts: fc.oneof(
         value,
-        named(block("apiKey", "apiSecret", "privateKey", "poll", "cross", "isolated", ...READINGS, "stream")),
+        named(
+          block(
+            "apiKey",
+            "apiSecret",
+            "privateKey",
+            "poll",
+            "pollWhenFiring",
+            "cross",
+            "isolated",
+            ...READINGS,
+            "stream",
+          ),
+        ),
       ),
       notifiers: fc.oneof(value, named(block("type", "token", "channel", "to"))),
-      exchange: block("baseUrl", "minSpacing", "timeout", "recvWindow", "weightBudgetPct", "stream"),
+      exchange: block("baseUrl", "minSpacing", "timeout", "recvWindow", "weightBudgetPct", "stream", "prices"),
       rules: fc.oneof(value, named(rule)),
       watchdog: block("staleAfter", "heartbeat"),
       routes: fc.oneof(value, fc.array(block("match", "notify", "repeatEvery"), { maxLength: 3 })),

@@ -4,13 +4,11 @@
 import { createPrivateKey } from "node:crypto";
 import { z } from "zod";
 import { LANGUAGES } from "../core/format.ts";
-import { type BarName, SEVERITIES } from "../core/ports.ts";
-import { FIELDS } from "../core/rules/fields.ts";
-import type { Threshold } from "../core/rules/types.ts";
+import { SEVERITIES } from "../core/ports.ts";
 import { duration, flag, httpUrl, number, secretText, secretUrl } from "../lib/zod.ts";
-import { EVENT_SUBJECTS, eventKeys, RULE_SUBJECTS } from "./events.ts";
 import { readingKeys } from "./readings.ts";
-import { oneOrMore, pairs, symbol, symbolList } from "./shapes.ts";
+import { rule } from "./rule-keys.ts";
+import { oneOrMore, orOff, pairs, symbol } from "./shapes.ts";
 import { stream } from "./stream.ts";
 
 export type NotifierSchemas = Readonly<Record<string, z.ZodObject>>;
@@ -21,6 +19,10 @@ const name = z
   .regex(NAME_SHAPE, "a name has 1 to 64 letters, digits, spaces, dots, _ or -, the first a letter or digit");
 
 // ---------------------------------------------------------------- exchange and accounts
+
+const prices = z.strictObject({
+  every: duration({ minMs: 1_000 }).describe("How often they are read. At least 1s.").prefault("5s"),
+});
 
 const exchange = z.strictObject({
   baseUrl: httpUrl({ keyed: true, base: true })
@@ -37,6 +39,9 @@ const exchange = z.strictObject({
     .describe("Share of the per-IP weight limit that may be used before margind slows down, percent.")
     .prefault(50),
   stream: stream.nullish().describe("Where the exchange's streams are, for accounts with stream: true."),
+  prices: orOff(prices, "{ every: 5s }").describe(
+    "Public prices, to see between polls where a level goes. No key is used. false: not read.",
+  ),
 });
 
 // An HTTP header carries it, and no key of Binance's holds anything else.
@@ -61,6 +66,12 @@ const account = z.strictObject({
     .string()
     .describe('When to read the account: cron with seconds, in UTC, such as "*/5 * * * * *".')
     .prefault("*/5 * * * * *"),
+  pollWhenFiring: z
+    .string()
+    .describe(
+      'A faster schedule beside poll, such as "*/2 * * * * *": while something fires, or a level is within 10 % of a rung.',
+    )
+    .optional(),
   cross: flag().describe("Watch the cross margin account.").prefault(true),
   isolated: pairs.describe("Isolated pairs to watch: all, none or a list of symbols.").prefault("all"),
   requireReadOnlyKey: flag()
@@ -76,68 +87,6 @@ function isSigningKey(pem: string): boolean {
     return false; // every reason has the same remedy, which the text names
   }
 }
-
-// ---------------------------------------------------------------- rules
-
-const BARS = ["normalBar", "marginCallBar", "forceLiquidationBar"] as const satisfies readonly BarName[];
-const THRESHOLD_SHAPE = /^(?<bar>[A-Za-z]+)(?:\s*\+\s*(?<plusPct>\d+(?:\.\d+)?)\s*%)?$/;
-const THRESHOLD_EXPECTED = `expected a number, a bar (${BARS.join(", ")}) or a bar and a share of it such as marginCallBar + 5%`;
-
-const threshold = z.union([z.number(), z.string()], THRESHOLD_EXPECTED).transform((text, context): Threshold => {
-  const found = readThreshold(text);
-  if (found !== undefined) return found;
-  context.issues.push({ code: "custom", input: text, message: THRESHOLD_EXPECTED });
-  return z.NEVER;
-});
-
-function readThreshold(text: number | string): Threshold | undefined {
-  if (typeof text === "number") return { kind: "number", value: text };
-  if (/^-?\d+(\.\d+)?$/.test(text)) return { kind: "number", value: Number(text) };
-  const parts = THRESHOLD_SHAPE.exec(text.trim())?.groups;
-  const bar = BARS.find((each) => each === parts?.["bar"]);
-  return bar === undefined ? undefined : { kind: "bar", bar, plusPct: Number(parts?.["plusPct"] ?? 0) };
-}
-
-const rungs = z.strictObject({
-  info: threshold.describe("The mildest rung.").optional(),
-  warning: threshold.describe("The middle rung.").optional(),
-  critical: threshold.describe("The worst rung.").optional(),
-});
-
-const flagValues = oneOrMore(z.union([z.boolean(), z.string()], "expected true, false or a word"));
-const flagRungs = z.strictObject({
-  info: flagValues.describe("Value or values that are worth an info.").optional(),
-  warning: flagValues.describe("Value or values that are worth a warning.").optional(),
-  critical: flagValues.describe("Value or values that are critical.").optional(),
-});
-
-/** Two kinds in one: which keys belong to which, and which are needed, is said in events.ts, so that every mistake is told at once. */
-const rule = z
-  .strictObject({
-    on: z
-      .enum([...RULE_SUBJECTS, ...EVENT_SUBJECTS])
-      .describe(
-        "What the rule watches: the cross account, every isolated pair, or rows of the history: flow or transfer.",
-      ),
-    field: z
-      .enum(Object.keys(FIELDS))
-      .describe("The field that the rule watches. Of rules on: cross or isolated.")
-      .optional(),
-    symbols: z
-      .union([z.enum(["all"]), symbolList], "expected all or a list of symbols such as [BTCUSDT, ETHUSDT]")
-      .describe("Isolated pairs that the rule covers: all, or a list of symbols.")
-      .optional(),
-    below: rungs.describe("Breached while the value lies below: numbers or bars, info highest.").optional(),
-    above: rungs.describe("Breached while the value lies above: numbers or bars, info lowest.").optional(),
-    is: flagRungs.describe("Breached while the value is one of these: for flags, statuses and words.").optional(),
-    hysteresisPct: number({ min: 0, max: 100 })
-      .describe("To leave a rung the value must pass its threshold by this share of it, percent.")
-      .prefault(2),
-    for: duration().describe("The condition must hold this long before the alert opens.").prefault("0s"),
-    clearAfter: duration().describe("The condition must be gone this long before a rung is left.").prefault("30s"),
-    ...eventKeys,
-  })
-  .meta({ oneOf: [{ required: ["field"] }, { required: ["severity"] }] });
 
 // ---------------------------------------------------------------- watchdog, routes, http
 
@@ -254,4 +203,5 @@ export type Route = z.output<typeof route>;
 export type Http = z.output<typeof http>;
 
 export const exchangeDefaults = (): Exchange => exchange.parse({});
+export const pricesDefaults = (): z.output<typeof prices> => prices.parse({});
 export const watchdogDefaults = (): Watchdog => watchdog.parse({});

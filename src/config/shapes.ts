@@ -1,6 +1,7 @@
 // Shapes that more than one part of the schema uses: names of pairs and assets, and lists of them.
 // The texts must not repeat the value that they refuse: it may be a secret.
 import { z } from "zod";
+import { flag } from "../lib/zod.ts";
 
 export const symbol = z
   .string()
@@ -33,3 +34,7 @@ export const pairs = z.union(
 export function oneOrMore<T extends z.core.SomeType>(value: T) {
   return z.union([z.array(value).min(1, "the list is empty"), value]).transform((found) => [found].flat());
 }
+
+/** A block of keys, or false to turn it off; true: as it is without the key. */
+export const orOff = <T extends z.ZodType>(block: T, example = "{ poll: … }") =>
+  z.union([flag(), block], `expected false, or a block of keys such as ${example}`).nullish();

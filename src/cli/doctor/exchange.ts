@@ -7,10 +7,11 @@ import { nextPolls } from "../../config/cron.ts";
 import { type Check, good, warning } from "../../core/finding.ts";
 import type { HistoryKind } from "../../core/history.ts";
 import type { RightsRead } from "../../core/key-rights.ts";
+import type { PriceReader } from "../../core/market.ts";
 import type { Clock, ReadResult } from "../../core/ports.ts";
 import { PUSH_STREAMS, type PushEvent, type PushReader, type PushStream } from "../../core/push.ts";
 import { silentLog } from "../../lib/log.ts";
-import { clockFinding, historyFinding, keyFinding, readFinding } from "./judge.ts";
+import { clockFinding, historyFinding, interestFinding, keyFinding, pricesFinding, readFinding } from "./judge.ts";
 
 export interface ExchangeParts {
   readonly clock: Clock;
@@ -49,11 +50,18 @@ export function exchangeChecks({ exchange, accounts }: Config, parts: ExchangePa
         name: "clock",
         run: async (signal) => clockFinding(await read(signal), { ...limits, nowMs: clock.wallMs() }),
       },
+      ...(exchange.prices === undefined ? [] : [pricesCheck(binance.prices, clock)]),
       ...visits.flatMap(({ account, exchange }) => accountChecks(account, exchange, read, parts)),
     ]),
     close: () => binance.close(),
   };
 }
+
+/** Once: they are the same for every key, and need none. */
+const pricesCheck = (prices: PriceReader, clock: Clock): Check => ({
+  name: "prices",
+  run: async (signal) => pricesFinding(await prices.prices(undefined, signal), clock.wallMs()),
+});
 
 /** Several checks share one request; the first of them makes it. */
 function once<T>(begin: (signal: AbortSignal) => Promise<T>): (signal: AbortSignal) => Promise<T> {
@@ -118,11 +126,13 @@ const HISTORY_SPAN_MS = 60_000;
 
 /** What is read beside the polls, as far as the config wants it: one small request each, after those of the poll. */
 function historyChecks(
-  { name, cross, flows, transfers, delistings, stream }: AccountConfig,
-  { history, market, push }: BinanceExchange,
+  account: AccountConfig,
+  exchange: BinanceExchange,
   visited: (signal: AbortSignal) => Promise<void>,
   clock: Clock,
 ): readonly Check[] {
+  const { name, cross, flows, transfers, delistings, interest, stream } = account;
+  const { history, market, push } = exchange;
   const rows = (kind: HistoryKind) => async (signal: AbortSignal) => {
     const parts = history.read({ kind, symbol: undefined }, history.nowMs() - HISTORY_SPAN_MS, signal);
     for await (const part of parts) if (!part.ok) return part.failure;
@@ -137,10 +147,13 @@ function historyChecks(
     ...(transfers !== undefined && cross ? [{ name: "transfers", read: rows("transfer") }] : []),
     ...(delistings !== undefined ? [{ name: "delistings", read: schedule }] : []),
   ];
-  const streams = stream && cross ? [streamCheck(name, push, visited, clock)] : [];
-  if (wanted.length === 0) return streams;
+  const others = [
+    ...(stream && cross ? [streamCheck(name, push, visited, clock)] : []),
+    ...(interest === undefined ? [] : [interestCheck(account, exchange, visited, clock)]),
+  ];
+  if (wanted.length === 0) return others;
   return [
-    ...streams,
+    ...others,
     {
       name: `history ${name}`,
       async run(signal) {
@@ -152,6 +165,24 @@ function historyChecks(
       },
     },
   ];
+}
+
+/** Most accounts owe it, and its rate is known on both margins. */
+const RATE_OF = "USDT";
+
+function interestCheck(
+  { name, cross }: AccountConfig,
+  { interest }: BinanceExchange,
+  visited: (signal: AbortSignal) => Promise<void>,
+  clock: Clock,
+): Check {
+  return {
+    name: `interest ${name}`,
+    async run(signal) {
+      await visited(signal);
+      return interestFinding(await interest.rates([RATE_OF], !cross, signal), RATE_OF, clock.wallMs());
+    },
+  };
 }
 
 /** Longer than a connection takes that works. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { AssetBalance, CrossAnswer, Failure, IsolatedAnswer, PairAnswer, ReadResult } from "../../core/ports.ts";
 import { quietWaitMs } from "./exchange.ts";
-import { clockFinding, historyFinding, keyFinding, readFinding } from "./judge.ts";
+import { clockFinding, historyFinding, interestFinding, keyFinding, pricesFinding, readFinding } from "./judge.ts";
 
 const NOW_MS = Date.UTC(2026, 10, 21, 2, 2);
 const limits = { recvWindowMs: 5_000, nowMs: NOW_MS };
@@ -233,4 +233,37 @@ test("a key that two programs use at the same moment is no failure", () => {
   });
   const other: Failure = { ...failure, exchangeCode: -21004 };
   expect(readFinding({ ok: false, atMs: NOW_MS, source: "cross", failure: other }).status).toBe("failed");
+});
+
+// ---------------------------------------------------------------- prices and rates
+
+test("prices and rates that can be read say a figure that a person can compare", () => {
+  const prices = new Map([
+    ["BTCUSDT", 90_000],
+    ["ETHUSDT", 3_000],
+  ]);
+  expect(pricesFinding({ ok: true, value: prices }, NOW_MS)).toEqual({ status: "good", text: "read; of 2 symbols" });
+  const rates = new Map([["USDT", 0.000005]]);
+  expect(interestFinding({ ok: true, value: rates }, "USDT", NOW_MS)).toEqual({
+    status: "good",
+    text: "read; USDT costs 0.0005 % an hour",
+  });
+});
+
+test.each([
+  ["refused", { ok: false, failure: { code: "rejected_key", detail: "no" } } as const],
+  ["empty", { ok: true, value: new Map<string, number>() } as const],
+])("prices and rates that are %s are warned of, with what to do", (_, read) => {
+  expect(pricesFinding(read, NOW_MS)).toMatchObject({
+    status: "warning",
+    text: expect.stringMatching(/^public prices cannot be read: \w/),
+    todo: expect.stringMatching(
+      /^\w.*; until then nothing is seen between polls, or turn them off \(exchange\.prices\)$/,
+    ),
+  });
+  expect(interestFinding(read, "USDT", NOW_MS)).toMatchObject({
+    status: "warning",
+    text: expect.stringMatching(/^interest rates cannot be read: \w/),
+    todo: expect.stringMatching(/^\w.*; until then nobody notices one that jumps, or turn them off \(interest\)$/),
+  });
 });

@@ -3,8 +3,11 @@
 import type { ClockRead } from "../../binance/client.ts";
 import { SKEW_WARNING_MS } from "../../binance/server-time.ts";
 import { type Finding, failed, good, warning } from "../../core/finding.ts";
-import { clockTime, duration, level, zoneName } from "../../core/format.ts";
+import { clockTime, duration, level, limit, zoneName } from "../../core/format.ts";
+import type { Read } from "../../core/history.ts";
+import type { HourlyRates } from "../../core/interest.ts";
 import { judgeKey, type RightsRead } from "../../core/key-rights.ts";
+import type { Prices } from "../../core/market.ts";
 import { owes } from "../../core/observe.ts";
 import type { CrossAnswer, Failure, IsolatedAnswer, PairAnswer, ReadResult } from "../../core/ports.ts";
 import { en } from "../../core/words/en.ts";
@@ -135,6 +138,28 @@ export function historyFinding(
   const names = unread.map(({ name }) => name).join(", ");
   const todo = `${ADVICE[first.failure.code]}; until then nothing that only these tell is noticed, or turn them off (flows, transfers, delistings)`;
   return warning(`${names} cannot be read: ${failureText(first.failure, nowMs)}`, todo);
+}
+
+/** Not to have them is no failure: the polls come as they would without. */
+export function pricesFinding(read: Read<Prices>, nowMs: number): Finding {
+  if (read.ok && read.value.size > 0) return good(`read; of ${count(read.value.size, "symbol")}`);
+  const why = read.ok ? "the answer has none" : failureText(read.failure, nowMs);
+  const first = read.ok ? ADVICE.bad_response : ADVICE[read.failure.code];
+  return warning(
+    `public prices cannot be read: ${why}`,
+    `${first}; until then nothing is seen between polls, or turn them off (exchange.prices)`,
+  );
+}
+
+export function interestFinding(read: Read<HourlyRates>, asset: string, nowMs: number): Finding {
+  const rate = read.ok ? read.value.get(asset) : undefined;
+  if (rate !== undefined) return good(`read; ${asset} costs ${limit(rate * 100, 0)} % an hour`);
+  const why = read.ok ? `the answer has none of ${asset}` : failureText(read.failure, nowMs);
+  const first = read.ok ? ADVICE.bad_response : ADVICE[read.failure.code];
+  return warning(
+    `interest rates cannot be read: ${why}`,
+    `${first}; until then nobody notices one that jumps, or turn them off (interest)`,
+  );
 }
 
 const LISTED_MAX = 5;
