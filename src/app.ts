@@ -176,7 +176,8 @@ async function openWatch(config: Config, world: Inherited): Promise<OpenWatch> {
     return made === undefined ? undefined : { account: name, rights: made.rights, mustBeReadOnly: requireReadOnlyKey };
   };
   const locale = { timezone, language };
-  const settings = { ...config, staleAfterMs: watchdog.staleAfterMs, locale };
+  const { prices } = config.exchange;
+  const settings = { ...config, staleAfterMs: watchdog.staleAfterMs, prices, locale };
   const pulse = watchdog.heartbeat === undefined ? undefined : createPulse(watchdog.heartbeat, world.log);
   const running = startRunning(settings, {
     ...world,
@@ -184,6 +185,7 @@ async function openWatch(config: Config, world: Inherited): Promise<OpenWatch> {
     exchange,
     key,
     readers: ({ name }) => exchanges.get(name),
+    prices: binance.prices,
     checks: async () => (await import("./cli/doctor/start.ts")).startChecks(config), // nothing that a first poll should wait for
     schedule: startSchedule,
     pulse,

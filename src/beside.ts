@@ -1,12 +1,14 @@
-// What is watched of an account beside its polls: history, delistings, and what the exchange pushes. Each runs on a schedule of its own,
+// What is watched of an account beside its polls: history, delistings, interest, and what the exchange pushes. Each runs on a schedule of its own,
 // begins after the first valid answer, and never holds one up: its requests go behind those of the account.
 import type { HistoryReader } from "./core/history.ts";
+import type { InterestReader } from "./core/interest.ts";
 import type { MarketReader } from "./core/market.ts";
 import { symbolOf } from "./core/observe.ts";
 import { PUSH_STREAMS, type PushReader } from "./core/push.ts";
 import type { EventRule } from "./core/rules/types.ts";
 import type { Store } from "./core/store.ts";
 import { createHistoryWatch } from "./history.ts";
+import { createInterestWatch } from "./interest.ts";
 import type { Log } from "./lib/log.ts";
 import { createMarketWatch } from "./market.ts";
 import { startPush } from "./push.ts";
@@ -20,6 +22,7 @@ export interface Readers {
   readonly history: HistoryReader;
   readonly market: MarketReader;
   readonly push: PushReader;
+  readonly interest: InterestReader;
 }
 
 export interface BesideParts {
@@ -60,6 +63,19 @@ export function startBeside(watch: Watch, parts: BesideParts, signal: AbortSigna
     lookedAtMs: () => shared.ledger.snapshot(account.name)?.okAtMs.isolated ?? null,
     dropEvents: parts.store.dropEvents,
   });
+  const { interest: wanted } = account;
+  const interest =
+    wanted &&
+    createInterestWatch({
+      ...common,
+      reader: readers.interest,
+      cross: account.cross,
+      isolated: account.isolated !== "none",
+      latest: watch.latest,
+      prices: watch.parts.prices ?? (() => undefined),
+      times: wanted.times,
+    });
+  if (interest !== undefined) watch.rates.read = interest.rates;
   const market = createMarketWatch({ ...common, reader: readers.market, latest: watch.latest });
 
   const slowly = (name: string, poll: string | undefined, run: (signal: AbortSignal) => Promise<void>): Schedule[] =>
@@ -70,12 +86,19 @@ export function startBeside(watch: Watch, parts: BesideParts, signal: AbortSigna
     ...slowly("flows", account.flows?.poll, history.flows),
     ...slowly("transfers", account.transfers?.poll, history.transfers),
     ...slowly("delistings", account.delistings?.poll, market.run),
+    ...(interest === undefined ? [] : slowly("interest", wanted?.poll, interest.run)),
   ];
   if (account.stream === true && account.cross) {
     const push = { ...common, push: readers.push, streams: PUSH_STREAMS, pollNow: parts.pollSoon };
     parts.background(startPush({ ...push, bars: watch.parts.exchange.bars }, signal));
   }
-  return { schedules, look: account.delistings === undefined ? () => undefined : market.look };
+  return {
+    schedules,
+    look() {
+      if (account.delistings !== undefined) market.look();
+      interest?.look();
+    },
+  };
 }
 
 /** One run at a time, the first after the account was seen: before that "now" may be what a wrong clock of this machine says. */

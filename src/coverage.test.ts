@@ -13,6 +13,7 @@ const EVERYTHING: WatchedAccount = {
   flows: SLOWLY,
   transfers: { ...SLOWLY, allow: [] },
   delistings: SLOWLY,
+  interest: { poll: "", times: 4 },
 };
 
 test.each<[Subject, string, Partial<WatchedAccount>, boolean]>([
@@ -38,6 +39,12 @@ test.each<[Subject, string, Partial<WatchedAccount>, boolean]>([
   ["source cross account", "exchange-changed", { flows: undefined, delistings: undefined }, true],
   ["source cross account", "exchange-changed", { cross: false }, false],
   ["source isolated pairs", "exchange-changed", { isolated: "none" }, false],
+  ["asset USDT", "interest-rate", {}, true],
+  ["asset USDT", "interest-rate", { interest: undefined }, false],
+  ["asset USDT", "interest-rate", { cross: false }, true], // pairs owe it too
+  ["asset USDT", "interest-rate", { isolated: "none", delistings: undefined, flows: undefined }, true],
+  ["source interest rates", "exchange-changed", {}, true],
+  ["source interest rates", "exchange-changed", { interest: undefined }, false],
 ])("an alert on %s by %s goes on with %j: %s", (subject, rule, over, goesOn) => {
   const shared = openShared();
   const id = { account: "main", subject, rule };

@@ -28,13 +28,14 @@ export function sayOrphans(
   return ledger.commit(announce(changes, situations, { book, states: ledger.states, nowMs, locale }), undefined, nowMs);
 }
 
-type Part = "cross" | "isolated" | "flows" | "transfers" | "delistings";
+type Part = "cross" | "isolated" | "flows" | "transfers" | "delistings" | "interest";
 
 /** What the config must have read for one of our own alerts to go on. Those that are not here are looked after by every poll. */
 const PART_OF: Readonly<Partial<Record<OwnRule, Part>>> = {
   "liquidation-loan": "flows",
   "delist-schedule": "delistings",
   "restricted-asset": "delistings",
+  "interest-rate": "interest",
 };
 const PART_OF_SOURCE: Readonly<Record<string, Part>> = {
   "capital flow": "flows",
@@ -43,6 +44,7 @@ const PART_OF_SOURCE: Readonly<Record<string, Part>> = {
   "transfer history": "transfers",
   "delist schedule": "delistings",
   "restricted assets": "delistings",
+  "interest rates": "interest",
   "cross account": "cross",
   "isolated pairs": "isolated",
 };
@@ -56,7 +58,9 @@ function isRead(accounts: readonly WatchedAccount[], account: string, subject: S
   if (watched === undefined || part === undefined) return true;
   if (part === "cross") return watched.cross;
   const isOfCross =
-    subject.startsWith("asset ") || rule === "liquidation-loan" || subject === "source liquidation loans";
+    (subject.startsWith("asset ") && part !== "interest") ||
+    rule === "liquidation-loan" ||
+    subject === "source liquidation loans";
   if (isOfCross && !watched.cross) return false;
   return part === "isolated" ? watched.isolated !== "none" : watched[part] !== undefined;
 }

@@ -6,6 +6,7 @@ import { announce } from "./core/announce.ts";
 import { blindness, noteFailure, noteInvalid, noteValid, startHealth } from "./core/feed.ts";
 import type { Locale } from "./core/format.ts";
 import { endedFact, judgeCalls } from "./core/margin-call.ts";
+import type { Prices } from "./core/market.ts";
 import { type Context, type Observation, observeCross, observeIsolated, symbolOf } from "./core/observe.ts";
 import { pictureOf, withSeverities } from "./core/picture.ts";
 import type { Answer, Clock, Exchange, OutboxRow, ReadResult, Source } from "./core/ports.ts";
@@ -15,6 +16,7 @@ import { ACCOUNT_SOURCES } from "./core/source-trouble.ts";
 import type { FlagMemory } from "./flags.ts";
 import type { Latest } from "./latest.ts";
 import type { Ledger } from "./ledger.ts";
+import type { AccountMemory } from "./memory.ts";
 import type { Sources } from "./sources.ts";
 
 export interface CycleParts {
@@ -33,6 +35,10 @@ export interface CycleParts {
   readonly flags?: FlagMemory;
   /** Hears how the account's two sources fare. */
   readonly sourceWatch?: Sources;
+  /** How it went until now: falls, causes, the time that is left. */
+  readonly memory?: AccountMemory;
+  /** Public prices of now, for whom first. */
+  prices?(): Prices | undefined;
   /** Keeps the last valid answers, for who looks at the book between polls. */
   readonly latest?: Latest;
 }
@@ -89,16 +95,19 @@ export function pass(parts: CycleParts, results: readonly ReadResult[]): void {
 }
 
 function advanceAll(parts: CycleParts, results: readonly ReadResult[]): void {
-  const { exchange, ledger, book, clock, locale } = parts;
+  const { exchange, ledger, book, clock, locale, memory } = parts;
   const nowMs = clock.wallMs();
   const { account } = exchange;
-  const observations = results.flatMap((result) => take(parts, result));
+  const bars = exchange.bars();
+  const taken = results.flatMap((result) => take(parts, result));
+  const observations = memory?.enrich(taken, bars, nowMs) ?? taken;
   const before = ledger.snapshot(account);
   const known = (_account: string, subject: string) => before?.known.find((item) => item.subject === subject);
-  const scene = { states: ledger.states, book, bars: exchange.bars(), nowMs, known };
+  const insight = memory?.insight;
+  const scene = { states: ledger.states, book, bars, nowMs, known, ...(insight && { insight }) };
   const seen = advance(observations, scene);
   const states = applied(ledger.states, seen.changes);
-  const look = { account, sources: parts.sources, before, states, observations, results };
+  const look = { account, sources: parts.sources, before, states, observations, results, prices: parts.prices?.() };
   const snapshot = results.length === 0 ? undefined : pictureOf(look);
   const flips = parts.flags?.look(observations, book, nowMs);
   const blind = watch(parts, snapshot?.known ?? before?.known ?? [], states, nowMs);
@@ -110,9 +119,13 @@ function advanceAll(parts: CycleParts, results: readonly ReadResult[]): void {
     nowMs,
     locale,
     muted: parts.muted(),
+    known: snapshot?.known ?? before?.known ?? [],
   });
   const ended = called.ended.map((name) => endedFact(name, { wallMs: nowMs, monoMs: clock.monoMs() }));
-  parts.deliver(ledger.commit(announcement, snapshot, nowMs, { facts: [...(flips?.facts ?? []), ...ended] }));
+  const facts = [...(flips?.facts ?? []), ...ended];
+  const memories = memory?.due(announcement.changes, nowMs) ?? [];
+  parts.deliver(ledger.commit(announcement, snapshot, nowMs, { facts, memories }));
+  memory?.keep(announcement.changes, nowMs);
   if (flips !== undefined) parts.flags?.keep(flips);
   for (const result of results) heed(parts, result);
 }

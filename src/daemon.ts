@@ -1,11 +1,12 @@
 // The running watch, over its ports: ledger, deliveries, one schedule an account, housekeeping, heartbeat. Knows no adapter: app.ts
 // opens those and hands them over, and the fault simulator hands over its own. To stop it is safe at every moment, and starting it
 // again with another config is how a reload works.
-import { type Beside, type Readers, startBeside } from "./beside.ts";
+import type { Readers } from "./beside.ts";
 import { sayChecks } from "./checks.ts";
 import type { Advance, Rulebook } from "./core/advance.ts";
 import type { Check } from "./core/finding.ts";
 import type { Locale } from "./core/format.ts";
+import type { PriceReader } from "./core/market.ts";
 import { severityOf } from "./core/picture.ts";
 import type { Clock, Exchange, Notifier, NotifyError, OutboxRow, Subject } from "./core/ports.ts";
 import { compile } from "./core/rules/compile.ts";
@@ -21,8 +22,11 @@ import { type Ledger, openLedger } from "./ledger.ts";
 import { leftovers } from "./leftovers.ts";
 import type { Log } from "./lib/log.ts";
 import { troubleNotice } from "./life.ts";
+import { startPolling } from "./polling.ts";
+import { createPriceFeed, neededFor, type PriceFeed } from "./prices.ts";
+import { createReprice } from "./reprice.ts";
+import { rowsOf } from "./rows.ts";
 import type { StartSchedule } from "./schedule.ts";
-import { createSooner } from "./sooner.ts";
 import { watchNotifiers } from "./startup.ts";
 import { type Watch, type WatchedAccount, watchOf } from "./watch.ts";
 
@@ -34,6 +38,8 @@ export interface Settings {
   /** Empty: everything to every notifier. */
   readonly routes: readonly Route[];
   readonly staleAfterMs: number;
+  /** How often public prices are read; undefined: never. */
+  readonly prices?: { readonly everyMs: number } | undefined;
   readonly locale: Locale;
 }
 
@@ -48,6 +54,8 @@ export interface Ports {
   exchange(account: WatchedAccount, indebted: readonly Subject[]): Exchange;
   /** What else the key of an account can read; without it only the polls are made. */
   readers?(account: WatchedAccount): Readers | undefined;
+  /** Public prices; without it nothing is worked out of prices. */
+  readonly prices?: PriceReader;
   /** What the API key of an account may do beside reading, where somebody wants to know. */
   key?(account: WatchedAccount): Omit<WatchedKey, "polled"> | undefined;
   /** Checks of the machine whose findings are logged after the first poll. */
@@ -110,9 +118,11 @@ export function startRunning(settings: Settings, ports: Ports): Running {
   const muted = () => mutedBy(deliveries);
   const tellOf = (moved: Advance) => tellOwn([moved], { deliveries, ledger, book, locale, clock });
   const shared = { ledger, book, clock, locale, deliver: deliveries.add, muted };
+  let feed: PriceFeed | undefined;
   const watches = accounts.map((account) => {
     const indebted = (ledger.snapshot(account.name)?.known ?? []).map(({ subject }) => subject);
-    return watchOf(account, ports.exchange(account, indebted), shared, log);
+    const around = { prices: () => feed?.latest(), rows: rowsOf(account.name, store, log) };
+    return watchOf(account, ports.exchange(account, indebted), shared, log, around);
   });
   deliveries.add(sayOrphans(accounts, ledger, book, clock.wallMs(), locale));
   if (left.undelivered.length > 0) {
@@ -133,13 +143,11 @@ export function startRunning(settings: Settings, ports: Ports): Running {
     if (isConfig) tellOf(troubleNotice({ kind: "gives-up", reason }, clock.wallMs(), book)); // of the others they know already
     refused.resolve({ reason, isConfig });
   };
-  const besides = new Map<string, Beside>();
   /** Resolves with whether everything was asked for: what is still being read is left out. */
-  const poll = async ({ account, parts, note }: Watch): Promise<boolean> => {
+  const poll = async ({ parts, note }: Watch): Promise<boolean> => {
     const results = await runCycle(parts, stopping.signal);
     note(results);
     if (watches.every(({ isRefused }) => isRefused())) giveUp(keysRefused(watches));
-    besides.get(account.name)?.look();
     return results.length >= parts.sources.length;
   };
   const { disk, schedule } = ports;
@@ -150,25 +158,18 @@ export function startRunning(settings: Settings, ports: Ports): Running {
   };
   const background = (work: Promise<unknown>) =>
     void work.catch((error: unknown) => stopping.signal.aborted || ports.fatal(error));
-  const schedules = watches.flatMap((watch) => {
-    const { account } = watch;
-    const polls = schedule({
-      name: account.name,
-      expression: account.poll,
-      log,
-      run: async () => void (await poll(watch)),
-    });
-    const readers = ports.readers?.(account);
-    if (readers === undefined) return [polls];
-    const onError = (error: unknown) =>
-      log.error({ account: account.name, error }, "a poll failed in an unforeseen way");
-    const sooner = createSooner(() => poll(watch), onError, clock, stopping.signal);
-    const { eventRules = [] } = settings;
-    const beside = { readers, shared, sources: watch.sources, store, eventRules, schedule, log, background };
-    const started = startBeside(watch, { ...beside, pollSoon: sooner.poll }, stopping.signal);
-    besides.set(account.name, started);
-    return [polls, ...started.schedules, { stop: sooner.idle }];
+  const { eventRules = [] } = settings;
+  const reading = { shared, store, eventRules, schedule, log, background };
+  const polling = watches.map((watch) => {
+    const readers = ports.readers?.(watch.account);
+    const { pollSoon, schedules } = startPolling(
+      { ...reading, watch, readers, poll: () => poll(watch) },
+      stopping.signal,
+    );
+    return { watch, pollSoon, schedules };
   });
+  feed = startPrices(settings, ports, polling, book);
+  if (feed !== undefined) background(feed.run(stopping.signal));
   const rounds = watches.map(({ parts }) => parts);
   const house = { accounts: rounds, deliveries, store, ledger, disk, book, locale, clock, log, onTick };
   background(keepHouse({ ...house, tickMs: ports.tickMs ?? TICK_MS }, stopping.signal));
@@ -189,11 +190,27 @@ export function startRunning(settings: Settings, ports: Ports): Running {
     lastTickMs: () => lastTickMs,
     async stop() {
       stopping.abort(new Error("margind is stopping"));
-      await Promise.all(schedules.map((schedule) => schedule.stop()));
+      await Promise.all(polling.flatMap(({ schedules }) => schedules.map((each) => each.stop())));
       await deliveries.stop(STOP_GRACE_MS);
       ledger.retry(); // what only memory holds would be told again after the next start
     },
   };
+}
+
+/** Public prices, and what they bring forward; undefined where they are not read. */
+function startPrices(
+  { prices }: Settings,
+  { prices: reader, clock, log }: Ports,
+  polling: readonly { readonly watch: Watch; pollSoon(): void }[],
+  { rules }: Rulebook,
+): PriceFeed | undefined {
+  if (prices === undefined || reader === undefined) return undefined;
+  const accounts = polling.map(({ watch: { account, memory, parts }, pollSoon }) => {
+    return { name: account.name, shots: memory.shots, rules, bars: () => parts.exchange.bars(), pollSoon };
+  });
+  const reprice = createReprice({ accounts: () => accounts, clock, log });
+  const needed = () => neededFor(accounts.flatMap(({ shots }) => shots()));
+  return createPriceFeed({ reader, everyMs: prices.everyMs, needed, onPrices: reprice.look, clock, log });
 }
 
 function rulebook({ rules, routes, staleAfterMs }: Settings, notifiers: Ports["notifiers"], log: Log): Rulebook {

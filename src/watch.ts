@@ -1,12 +1,17 @@
 // One account's watch: what a poll of it needs, and whether its key is refused for good.
 import type { Holdings } from "./core/delisting.ts";
 import { startHealth } from "./core/feed.ts";
-import type { Context } from "./core/observe.ts";
+import type { HourlyRates } from "./core/interest.ts";
+import type { Prices } from "./core/market.ts";
+import { type Context, isOfTime } from "./core/observe.ts";
 import type { Exchange, ReadResult, Source } from "./core/ports.ts";
+import type { FieldName } from "./core/rules/fields.ts";
 import { type CycleParts, startTurns } from "./cycle.ts";
 import { rememberFlags } from "./flags.ts";
 import { startLatest } from "./latest.ts";
 import type { Log } from "./lib/log.ts";
+import { type AccountMemory, createMemory } from "./memory.ts";
+import type { RowsOf } from "./rows.ts";
 import { createSources, type Sources } from "./sources.ts";
 import { isKeyRefusal } from "./startup.ts";
 import type { Teller } from "./tell.ts";
@@ -21,6 +26,10 @@ export interface WatchedAccount {
   readonly flows?: Slowly | undefined;
   readonly transfers?: (Slowly & { readonly allow: readonly string[] }) | undefined;
   readonly delistings?: Pick<Slowly, "poll"> | undefined;
+  /** The faster schedule while something fires or comes near. */
+  readonly pollWhenFiring?: string | undefined;
+  /** Interest rates are read, and told when they are above `times` their own median; pairs that owe too. */
+  readonly interest?: { readonly poll: string; readonly times: number } | undefined;
   /** Listen to what the exchange pushes. */
   readonly stream?: boolean;
 }
@@ -35,6 +44,9 @@ export interface Watch {
   readonly parts: CycleParts;
   /** How every source of this account fares, also those that are not polled. */
   readonly sources: Sources;
+  readonly memory: AccountMemory;
+  /** Next hourly interest rates, as soon as somebody reads them. */
+  readonly rates: { read(isIsolated: boolean): HourlyRates | undefined };
   /** The last valid answers; undefined before the first. */
   latest(): Holdings;
   note(results: readonly ReadResult[]): void;
@@ -51,7 +63,23 @@ export interface Watch {
 /** Once can be a hiccup of the exchange. */
 const REFUSALS_MIN = 2;
 
-export function watchOf(account: WatchedAccount, exchange: Exchange, shared: Teller, log: Log): Watch {
+/** What is known beside the account's own answers. */
+export interface Around {
+  /** Fresh public prices, or none. */
+  prices(): Prices | undefined;
+  /** Of the stored history. */
+  readonly rows: RowsOf;
+}
+
+const NOTHING_AROUND: Around = { prices: () => undefined, rows: () => ({}) };
+
+export function watchOf(
+  account: WatchedAccount,
+  exchange: Exchange,
+  shared: Teller,
+  log: Log,
+  around: Around = NOTHING_AROUND,
+): Watch {
   const sources: readonly Source[] = [
     ...(account.cross ? ["cross" as const] : []),
     ...(account.isolated === "none" ? [] : ["isolated" as const]),
@@ -61,10 +89,22 @@ export function watchOf(account: WatchedAccount, exchange: Exchange, shared: Tel
     const okAtMs = ledger.snapshot(account.name)?.okAtMs[source] ?? null;
     ledger.setHealth(account.name, startHealth(source, clock.monoMs(), okAtMs));
   }
-  const fields = (on: Source) => new Set(book.rules.filter((rule) => rule.on === on).map(({ field }) => field));
+  const isIn = (field: FieldName) => !isOfTime(field); // those are in no answer
+  const fields = (on: Source) =>
+    new Set(book.rules.flatMap((rule) => (rule.on === on && isIn(rule.field) ? rule.field : [])));
   const used: Context["used"] = { cross: fields("cross"), isolated: fields("isolated") };
   const sourceWatch = createSources(shared, account.name);
   const latest = startLatest();
+  const rates: Watch["rates"] = { read: () => undefined };
+  const memory = createMemory({
+    account: account.name,
+    rules: book.rules,
+    ledger,
+    prices: around.prices,
+    rates: (isIsolated) => rates.read(isIsolated),
+    rows: around.rows,
+    log,
+  });
   const polled = Promise.withResolvers<void>();
   const seen = Promise.withResolvers<void>();
   let hasSeen = false;
@@ -83,8 +123,12 @@ export function watchOf(account: WatchedAccount, exchange: Exchange, shared: Tel
       flags: rememberFlags(ledger, account.name),
       sourceWatch,
       latest,
+      memory,
+      prices: around.prices,
     },
     sources: sourceWatch,
+    memory,
+    rates,
     latest: latest.holdings,
     polled: polled.promise,
     seen: seen.promise,

@@ -14,6 +14,8 @@ import {
   type FakeExchange,
   FLOWS,
   ISOLATED,
+  PRICES,
+  RATES,
   READ_ONLY_KEY,
   RESTRICTIONS,
   shortestGapMs,
@@ -62,7 +64,7 @@ test("where all is well it says what was seen of each part, sends nothing, chang
   const { code, out, err } = await world.run("doctor");
   expect(err).toBe("");
   const rows = out.split("\n");
-  const account = ["key main", "cross main", "isolated main", "history main"];
+  const account = ["key main", "cross main", "isolated main", "history main", "interest main", "prices"];
   const names = ["config", "clock", ...account, "notifier desk", "notifier mail"];
   for (const name of [...names, "heartbeat", "http", "state folder", "disk", "daemon"]) {
     expect(rows.some((row) => row.startsWith(`✔ ${name} `))).toBe(true);
@@ -74,10 +76,12 @@ test("where all is well it says what was seen of each part, sends nothing, chang
   expect(out).toMatch(/\n\nAll is well\.\n$/);
   expect(code).toBe(0);
 
-  expect(exchange.seen.map(({ path }) => path)).toEqual([
+  const paths = exchange.seen.map(({ path }) => path);
+  expect(paths.filter((path) => path !== PRICES)).toEqual([
     ...[TIME, CROSS, ISOLATED, RESTRICTIONS],
-    ...[FLOWS, TRANSFERS, "/sapi/v1/margin/delist-schedule"], // after those of a poll
+    ...[RATES, FLOWS, TRANSFERS, "/sapi/v1/margin/delist-schedule"], // after those of a poll
   ]);
+  expect(paths.filter((path) => path === PRICES)).toHaveLength(1); // in a lane of its own
   expect(shortestGapMs(exchange.seen)).toBeGreaterThan(SPACING_SEEN_MS);
   expect([world.now.slack.posts.length, world.now.smtp.mails.length, beat.pings()]).toEqual([0, 0, 0]);
   expect(existsSync(`${world.now.home.folder}/state`)).toBe(false);
@@ -125,7 +129,7 @@ test("every part is looked at, whatever is wrong with the others; what has faile
   for (const name of ["config", "clock", "disk", "daemon"]) expect(rows[rowOf(name)]).toMatch(/^✔ /);
   expect(rows[rowOf("key main")]).toMatch(/^! key main +what the key may do cannot be read/);
   expect(rows[rowOf("notifier desk")]).toContain("invalid_auth");
-  expect(out).toMatch(/\n\n7 failed, 1 warning, 5 good\.\n$/);
+  expect(out).toMatch(/\n\n7 failed, 1 warning, 7 good\.\n$/);
   expect(code).toBe(1);
   for (const secret of ["canary", API_KEY, API_SECRET]) expect(out + err).not.toContain(secret);
 });
@@ -219,6 +223,7 @@ test("beside a running daemon it says so, keeps away from its polls, and disturb
       flows: false,
       transfers: false,
       delistings: false,
+      interest: false,
     }),
     http: { listen: `127.0.0.1:${await closedPort()}` },
     watchdog: { staleAfter: "30s" },

@@ -25,7 +25,9 @@ describe("an incident", () => {
     expect(raised).toMatchObject({ threadTs: opened?.ts, isBroadcast: true });
     expect(raised?.text).toContain("CRITICAL · main · cross margin level 1.24 (below 1.30)");
     expect(raised?.text).toContain("Liquidation at 1.10 is an 11.3 % fall away");
-    expect(raised?.text).toContain("add 11,700 USDT, or repay 7,800 USDT from outside, or sell and repay 23,400 USDT");
+    expect(raised?.text).toContain(
+      "add 13,050 USDT, or repay 8,529.42 USDT from outside, or sell and repay 24,623 USDT",
+    );
     expect(resolved).toMatchObject({ threadTs: opened?.ts, isBroadcast: true });
 
     for (const address of ["ops@example.com", "desk@example.com"]) {

@@ -1,6 +1,14 @@
 // A key that may do more than read: told at the start, refused where the configuration says so. The real program over real sockets.
 import { afterEach, expect, test } from "vitest";
-import { API_KEY, CROSS, type FakeExchange, READ_ONLY_KEY, RESTRICTIONS, startExchange } from "./support/exchange.ts";
+import {
+  API_KEY,
+  CROSS,
+  type FakeExchange,
+  keyed,
+  READ_ONLY_KEY,
+  RESTRICTIONS,
+  startExchange,
+} from "./support/exchange.ts";
 import { SPACING_SEEN_MS, untilTrue } from "./support/server.ts";
 import { fromEnv, useWorld } from "./support/world.ts";
 
@@ -73,7 +81,7 @@ test("a reload that would forbid the present key is refused, and the watch goes 
   expect(world.texts().join("\n")).toContain("MAY TRADE");
   const before = polls(binance);
   await untilTrue(() => polls(binance) >= before + 2);
-  const starts = binance.seen.map(({ atMs }) => atMs);
+  const starts = keyed(binance.seen).map(({ atMs }) => atMs);
   const gaps = starts.slice(1).map((atMs, index) => atMs - (starts[index] ?? 0));
   expect(Math.min(...gaps)).toBeGreaterThan(SPACING_SEEN_MS);
 });

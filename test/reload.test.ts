@@ -1,6 +1,7 @@
 // A new configuration without a restart: SIGHUP to the real program, over real sockets.
 import { writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { keyed } from "./support/exchange.ts";
 import type { Process } from "./support/margind.ts";
 import { SPACING_SEEN_MS, untilTrue } from "./support/server.ts";
 import { fromEnv, useWorld } from "./support/world.ts";
@@ -149,7 +150,7 @@ test("two requests of a key keep their distance over reloads, however many come 
   await untilTrue(() => times(margind, IN_FORCE) >= 1);
   await hup(margind, IN_FORCE);
   await untilPolls(3);
-  const starts = world.now.exchange.seen.map(({ atMs }) => atMs);
+  const starts = keyed(world.now.exchange.seen).map(({ atMs }) => atMs);
   const gaps = starts.slice(1).map((atMs, index) => atMs - (starts[index] ?? 0));
   expect(Math.min(...gaps)).toBeGreaterThan(SPACING_SEEN_MS);
 });

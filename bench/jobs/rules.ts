@@ -120,7 +120,7 @@ function peerRule({ id, field, ladder }: RuleConfig): RuleProperties {
       : {
           fact: field,
           operator: ladder.kind === "below" ? "lessThan" : "greaterThan",
-          value: ladder.rungs.info?.kind === "number" ? ladder.rungs.info.value : Number.NaN,
+          value: ladder.kind !== "drop" && ladder.rungs.info?.kind === "number" ? ladder.rungs.info.value : Number.NaN,
         };
   const hasDebt = { fact: "hasDebt", operator: "equal", value: true };
   const needsDebt = ladder.kind === "below" && info?.needsDebt === true;
