@@ -39,6 +39,8 @@ export interface CycleParts {
   readonly memory?: AccountMemory;
   /** Public prices of now, for whom first. */
   prices?(): Prices | undefined;
+  /** Resolves when prices were read once, or did not come soon: what is told at a start is to know them. */
+  readonly started?: Promise<void>;
   /** Keeps the last valid answers, for who looks at the book between polls. */
   readonly latest?: Latest;
 }
@@ -62,6 +64,7 @@ export async function runCycle(parts: CycleParts, signal: AbortSignal): Promise<
   parts.turns.last += 1;
   const turn = parts.turns.last;
   for await (const results of together(parts.exchange.poll(signal), parts.clock)) {
+    if (parts.started !== undefined) await parts.started;
     if (signal.aborted) break;
     const news = results.filter((result) => isNews(result, turn, parts.turns));
     if (news.length > 0) pass(parts, news);

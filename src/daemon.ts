@@ -6,7 +6,7 @@ import { sayChecks } from "./checks.ts";
 import type { Advance, Rulebook } from "./core/advance.ts";
 import type { Check } from "./core/finding.ts";
 import type { Locale } from "./core/format.ts";
-import type { PriceReader } from "./core/market.ts";
+import type { PriceReader, Prices } from "./core/market.ts";
 import { severityOf } from "./core/picture.ts";
 import type { Clock, Exchange, Notifier, NotifyError, OutboxRow, Subject } from "./core/ports.ts";
 import { compile } from "./core/rules/compile.ts";
@@ -100,6 +100,8 @@ export interface Running {
 }
 
 const STOP_GRACE_MS = 3000;
+/** So long after the start no look is taken before the first prices: they come hardly later than the account, and an alert is told once. */
+const PRICES_WAIT_MS = 500;
 const TICK_MS = 1000;
 const CHECKS_MAX_MS = 20_000;
 
@@ -119,9 +121,10 @@ export function startRunning(settings: Settings, ports: Ports): Running {
   const tellOf = (moved: Advance) => tellOwn([moved], { deliveries, ledger, book, locale, clock });
   const shared = { ledger, book, clock, locale, deliver: deliveries.add, muted };
   let feed: PriceFeed | undefined;
+  const started = Promise.withResolvers<void>();
   const watches = accounts.map((account) => {
     const indebted = (ledger.snapshot(account.name)?.known ?? []).map(({ subject }) => subject);
-    const around = { prices: () => feed?.latest(), rows: rowsOf(account.name, store, log) };
+    const around = { prices: () => feed?.latest(), started: started.promise, rows: rowsOf(account.name, store, log) };
     return watchOf(account, ports.exchange(account, indebted), shared, log, around);
   });
   deliveries.add(sayOrphans(accounts, ledger, book, clock.wallMs(), locale));
@@ -168,8 +171,13 @@ export function startRunning(settings: Settings, ports: Ports): Running {
     );
     return { watch, pollSoon, schedules };
   });
-  feed = startPrices(settings, ports, polling, book);
-  if (feed !== undefined) background(feed.run(stopping.signal));
+  feed = startPrices(settings, ports, polling, book, started.resolve);
+  if (feed === undefined) started.resolve();
+  else {
+    background(feed.run(stopping.signal));
+    const waited = clock.sleep(PRICES_WAIT_MS, stopping.signal).catch(() => undefined); // aborted: nothing is told any more
+    background(waited.then(started.resolve));
+  }
   const rounds = watches.map(({ parts }) => parts);
   const house = { accounts: rounds, deliveries, store, ledger, disk, book, locale, clock, log, onTick };
   background(keepHouse({ ...house, tickMs: ports.tickMs ?? TICK_MS }, stopping.signal));
@@ -203,6 +211,7 @@ function startPrices(
   { prices: reader, clock, log }: Ports,
   polling: readonly { readonly watch: Watch; pollSoon(): void }[],
   { rules }: Rulebook,
+  onFirst: () => void,
 ): PriceFeed | undefined {
   if (prices === undefined || reader === undefined) return undefined;
   const accounts = polling.map(({ watch: { account, memory, parts }, pollSoon }) => {
@@ -210,7 +219,11 @@ function startPrices(
   });
   const reprice = createReprice({ accounts: () => accounts, clock, log });
   const needed = () => neededFor(accounts.flatMap(({ shots }) => shots()));
-  return createPriceFeed({ reader, everyMs: prices.everyMs, needed, onPrices: reprice.look, clock, log });
+  const onPrices = (read: Prices) => {
+    onFirst(); // a promise is resolved once
+    reprice.look(read);
+  };
+  return createPriceFeed({ reader, everyMs: prices.everyMs, needed, onPrices, clock, log });
 }
 
 function rulebook({ rules, routes, staleAfterMs }: Settings, notifiers: Ports["notifiers"], log: Log): Rulebook {

@@ -205,7 +205,7 @@ The alert was open for 1 h.
 });
 
 describe("an open alert", () => {
-  test("ends by no read that fails, also when no rate is known any more", async () => {
+  test("B14: ends by no read that fails, also when no rate is known any more", async () => {
     const watch = await spiked();
     world.fails = () => true;
     world.rate = USUAL;

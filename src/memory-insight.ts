@@ -33,7 +33,7 @@ export function insightOf(query: InsightQuery, parts: InsightParts): Insight {
   });
   const rows = once((): Between => {
     if (baseline === undefined) return {};
-    return parts.rows?.(subject, baseline.atMs, observation.atMs) ?? {};
+    return { ...parts.rows?.(subject, baseline.atMs, observation.atMs), seen: baseline.seen };
   });
   const moved = once(() => movedSince(baseline, before(), after(), query, rows));
   const minutes = once(() => minutesOf(parts.estimate()));

@@ -1,6 +1,6 @@
 // What is remembered of one subject, and how a look changes it. The one thing to know: it changes in place, because hundreds of pairs are
 // looked at every few seconds, and nearly all of them have nothing new to say.
-import { type Calm, type Look, lookBefore, NOT_SEEN, turned } from "./core/calm.ts";
+import { type Calm, type Look, lookBefore, NOT_SEEN, type Step, stepBetween, turned } from "./core/calm.ts";
 import type { Fall } from "./core/drops.ts";
 import type { Prices } from "./core/market.ts";
 import type { Observation } from "./core/observe.ts";
@@ -34,6 +34,8 @@ export interface Remembered {
   calm: Calm;
   /** What an alert that opens with the last look is compared with. */
   calmBefore: Look | undefined;
+  /** Transfers and trades since `calmBefore`. */
+  steps: readonly Step[];
   estimate: { readonly found: Estimate; readonly atMs: number } | undefined;
   /** When it was last seen that an estimate needs the whole track. */
   waitsSinceMs: number | undefined;
@@ -66,6 +68,7 @@ export function remember(subject: Subject, rules: readonly Rule[], { track, tops
     isMissing: false,
     calm: NOT_SEEN,
     calmBefore: undefined,
+    steps: [],
     estimate: undefined,
     waitsSinceMs: undefined,
     isChanged: track !== undefined || tops.size > 0, // so that it is looked through once, and forgotten where nobody sees it again
@@ -83,23 +86,30 @@ export function topsFor({ field, ladder }: Rule, text?: string): Tops | undefine
   return ladder.kind === "drop" ? createTops({ field, withinMs: ladder.withinMs }, text) : undefined;
 }
 
-/** A valid look at it. Without debt what was before is forgotten: a new debt is another danger. */
-export function see(about: Remembered, observation: Observation, prices: Prices | undefined): void {
+/** A valid look at it; yields what moved since the one before. Without debt what was before is forgotten: a new debt is another danger. */
+export function see(about: Remembered, observation: Observation, prices: Prices | undefined): Step | undefined {
   about.isMissing = false;
   if (about.tape.look(observation)) about.isChanged = true;
+  const last = about.observation && { observation: about.observation, prices: about.prices };
+  const step = last && stepBetween(last, { observation, prices });
   if (!observation.hasDebt) {
     about.observation = undefined;
     about.prices = undefined;
     about.calm = NOT_SEEN;
     about.calmBefore = undefined;
+    about.steps = [];
     about.estimate = undefined;
     about.waitsSinceMs = undefined;
-    return;
+    return step;
   }
   about.observation = observation;
   about.prices = prices;
   about.calmBefore = lookBefore(about.calm);
   about.calm = turned(about.calm, observation, prices);
+  if (step !== undefined) about.steps = [...about.steps, step];
+  const sinceMs = about.calmBefore?.observation.atMs ?? 0;
+  if (about.steps.some(({ atMs }) => atMs <= sinceMs)) about.steps = about.steps.filter(({ atMs }) => atMs > sinceMs);
+  return step;
 }
 
 /** An alert ended: the next one is compared with now. */
@@ -107,6 +117,7 @@ export function beginAnew(about: Remembered): void {
   const { observation, prices } = about;
   const now = observation && { observation, prices };
   about.calm = { earlier: now, middle: now };
+  about.steps = [];
 }
 
 /** How far the fields fell that rules on speed ask for, the present value included. Undefined: none of them is known. */

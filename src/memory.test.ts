@@ -12,6 +12,7 @@ import type { Ladder, RuleConfig } from "./core/rules/types.ts";
 import type { FieldFacts } from "./core/situation.ts";
 import type { Memory } from "./core/store.ts";
 import { decode, encode, NO_TRACK } from "./core/track.ts";
+import { silentLog } from "./lib/log.ts";
 import { type AccountMemory, createMemory } from "./memory.ts";
 
 const S = 1_000;
@@ -329,8 +330,30 @@ describe("at a start", () => {
       rates: () => undefined,
       log: { trace: note, debug: note, info: note, warn: note, error: note },
     });
-    expect(memory.shots()).toEqual([]);
+    memory.enrich(observe(cross(1.5), { atMs: T0 }), BARS_3X, T0);
+    expect(memory.shots()).toHaveLength(1);
     expect(logged).toHaveLength(1);
+  });
+
+  test("nothing is read from the disk before there is anything to remember", () => {
+    const rules = [compile(LOW)].flatMap((rule) => rule ?? []);
+    let reads = 0;
+    const ledger = {
+      memories: () => {
+        reads++;
+        return [];
+      },
+    };
+    const memory = createMemory({
+      ...{ account: "main", rules, ledger, log: silentLog },
+      ...{ prices: () => undefined, rates: () => undefined },
+    });
+    memory.enrich([], BARS_3X, T0);
+    memory.keep([], T0);
+    expect([memory.due([], T0), memory.shots(), reads]).toEqual([[], [], 0]);
+    memory.enrich(observe(cross(1.5), { atMs: T0 }), BARS_3X, T0);
+    memory.enrich(observe(cross(1.5), { atMs: T0 + S }), BARS_3X, T0 + S);
+    expect(reads).toBe(1);
   });
 });
 
@@ -458,6 +481,41 @@ describe("what moved the level", () => {
     const [told] = at.poll(paid, T0 + MIN).told;
     expect(told?.insight?.report?.done).toContainEqual({ deed: "repaid", asset: "USDT", amount: 45_000 });
     expect(told?.insight).toMatchObject({ moved: undefined, minutes: undefined, costPerDay: undefined });
+  });
+
+  test("tells a deposit from a withdrawal that both ends alone would take for a trade", () => {
+    const held = (bitcoin: number, tether: number, price: number) =>
+      priced(price, {
+        marginLevel: (bitcoin * price + tether) / 45_000,
+        assets: [balance("USDT", { free: tether, borrowed: 45_000 }), balance("BTC", { free: bitcoin })],
+      });
+    const at = watch();
+    quiet(at, 10_200, T0 - 20 * MIN, 15); // the alert opens with what is taken out, minutes after the look that it is compared with
+    at.poll(held(5.45, 0, 10_200), T0 - 4 * MIN);
+    at.poll(held(5.45, 0, 10_200), T0 - 3 * MIN);
+    const [told] = at.poll(held(5.45, 4_080, 10_200), T0 - 2 * MIN).told;
+    expect(told?.insight?.report?.done).toEqual([
+      { deed: "added", asset: "USDT", amount: 4_080 },
+      { deed: "removed", asset: "BTC", amount: expect.closeTo(0.4, 9) },
+    ]);
+    expect(told?.insight?.report?.moved).toMatchObject({ shares: { trading: 0, transferOrTrading: 0 } });
+  });
+
+  test("what was seen of an incident goes on after a restart", () => {
+    const held = (tether: number) =>
+      priced(9_900, {
+        marginLevel: (5.85 * 9_900 + tether) / 45_000,
+        assets: [balance("USDT", { free: tether, borrowed: 45_000 }), balance("BTC", { free: 5.85 })],
+      });
+    const at = watch();
+    quiet(at, 10_200, T0 - 20 * MIN, 15);
+    quiet(at, 9_900, T0 - 4 * MIN, 1);
+    at.poll(held(300), T0 - 3 * MIN);
+    const again = watch({ disk: at.disk, states: at.states() });
+    again.price(9_900);
+    again.poll(held(300), T0 - 2 * MIN);
+    const [told] = again.poll(held(2_500), T0 - MIN).told;
+    expect(told?.insight?.report?.done).toEqual([{ deed: "added", asset: "USDT", amount: 2_500 }]);
   });
 
   test("counts a coin that was not there before", () => {

@@ -51,14 +51,35 @@ export interface MemoryParts {
   readonly log: Log;
 }
 
-export function createMemory({ account, rules, ledger, prices, rates, rows, log }: MemoryParts): AccountMemory {
+/** What is stored is read when it is first needed: megabytes of it must not hold up the first request. */
+export function createMemory(parts: MemoryParts): AccountMemory {
+  let made: AccountMemory | undefined;
+  const memory = () => {
+    made ??= recall(parts);
+    return made;
+  };
+  return {
+    enrich: (observations, bars, nowMs) =>
+      observations.length === 0 ? observations : memory().enrich(observations, bars, nowMs),
+    insight: (query) => memory().insight(query),
+    due: (changes, nowMs) => (made === undefined && changes.length === 0 ? [] : memory().due(changes, nowMs)),
+    keep(changes, nowMs) {
+      if (made !== undefined || changes.length > 0) memory().keep(changes, nowMs);
+    },
+    shots: () => made?.shots() ?? [],
+  };
+}
+
+function recall({ account, rules, ledger, prices, rates, rows, log }: MemoryParts): AccountMemory {
   const restored = restore(account, rules, ledger, log);
   const subjects = new Map<Subject, Remembered>();
   for (const [subject, stored] of restored.stored) subjects.set(subject, remember(subject, rules, stored));
   const written = new Map<Subject, ReadonlySet<string>>(restored.written);
   const ids = new Set(rules.map(({ id }) => id));
   const calmBefore = (subject: Subject) => subjects.get(subject)?.calmBefore;
-  const baselines = createBaselines({ account, isOurs: (rule) => ids.has(rule), calmBefore }, restored.baselines);
+  const steps = (subject: Subject) => subjects.get(subject)?.steps ?? [];
+  const about = { account, isOurs: (rule: string) => ids.has(rule), calmBefore, steps };
+  const baselines = createBaselines(about, restored.baselines);
   const turns = createTurns();
   const estimates = createEstimates();
   const debtFree = rules.filter(({ ladder, field }) => ladder.kind === "drop" && fieldInfo(field).needsDebt !== true);
@@ -81,7 +102,8 @@ export function createMemory({ account, rules, ledger, prices, rates, rows, log 
       about = remember(subject, rules, NOTHING_STORED);
       subjects.set(subject, about);
     }
-    see(about, observation, now);
+    const step = see(about, observation, now);
+    if (step !== undefined) baselines.add(subject, step);
     return about;
   };
 
@@ -136,9 +158,11 @@ export function createMemory({ account, rules, ledger, prices, rates, rows, log 
       hasLooked = false;
     },
     shots() {
-      return [...subjects.values()].flatMap(({ observation, prices: then, isMissing }) =>
-        observation === undefined || isMissing ? [] : [{ observation, prices: then }],
-      );
+      const found: Shot[] = [];
+      for (const { observation, prices: then, isMissing } of subjects.values()) {
+        if (observation !== undefined && !isMissing) found.push({ observation, prices: then });
+      }
+      return found;
     },
   };
 }

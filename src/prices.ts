@@ -2,7 +2,7 @@
 // and no failure of theirs touches an alert: a message then has no prices, and polls come when they come.
 import type { PriceReader, Prices } from "./core/market.ts";
 import { heldOf, owes } from "./core/observe.ts";
-import type { Clock, Failure } from "./core/ports.ts";
+import type { AssetBalance, Clock, Failure } from "./core/ports.ts";
 import { usdtPrice } from "./core/priced.ts";
 import { type Backoff, stepMs } from "./lib/backoff.ts";
 import type { Log } from "./lib/log.ts";
@@ -52,6 +52,8 @@ interface Kept {
   /** The same on the wall: a machine that sleeps stops the monotonic clock, and wakes up with prices of last night. */
   readonly atWallMs: number;
   readonly wholeAtMs: number;
+  /** What was needed when all symbols were read. */
+  readonly needed: ReadonlySet<string>;
 }
 
 type Moment = Pick<Kept, "atMs" | "atWallMs">;
@@ -61,8 +63,10 @@ export function createPriceFeed(parts: PriceFeedParts): PriceFeed {
   const freshMs = Math.max(FRESH_MS, 2 * everyMs);
   const [reading, working] = [createTrouble(log), createTrouble(log)];
   let kept: Kept | undefined;
-  /** By asset or pair that was needed when all symbols were read: the symbols that its price is worked out of. */
-  let symbolsOf: ReadonlyMap<string, readonly string[]> = new Map();
+  /** By asset or pair that was needed when all symbols were read: the symbols that its price is worked out of. Made when it is wanted. */
+  let symbolsOf: ReadonlyMap<string, readonly string[]> | undefined;
+  /** So many names had more symbols than a list takes: of as many it is not tried again. */
+  let namesTooMany = Number.POSITIVE_INFINITY;
   /** Lists refused in a row. */
   let refusals = 0;
   let isListRefused = false;
@@ -78,19 +82,21 @@ export function createPriceFeed(parts: PriceFeedParts): PriceFeed {
   /** What is to be read for these; undefined: all. */
   const listOf = (needed: ReadonlySet<string>): readonly string[] | undefined => {
     if (kept === undefined || clock.monoMs() - kept.wholeAtMs >= WHOLE_MS) return undefined;
-    if (isListRefused || refusals >= REFUSALS_MAX) return undefined;
+    if (isListRefused || refusals >= REFUSALS_MAX || needed.size >= namesTooMany) return undefined;
+    symbolsOf ??= symbolsFor(kept.needed, kept.all);
     const list = new Set<string>();
     for (const name of needed) {
       const symbols = symbolsOf.get(name);
       if (symbols === undefined) return undefined; // nobody needed it when all were read
       for (const symbol of symbols) list.add(symbol);
     }
+    if (list.size > LIST_MAX) namesTooMany = needed.size;
     return list.size === 0 || list.size > LIST_MAX ? undefined : [...list].sort();
   };
 
   const keepAll = (all: Prices, needed: ReadonlySet<string>, at: Moment): void => {
-    kept = { all, last: all, ...at, wholeAtMs: at.atMs };
-    symbolsOf = symbolsFor(needed, all);
+    kept = { all, last: all, needed, ...at, wholeAtMs: at.atMs };
+    symbolsOf = undefined;
     isListRefused = false;
   };
 
@@ -191,14 +197,19 @@ function symbolsFor(names: ReadonlySet<string>, all: Prices): ReadonlyMap<string
 /** What the feed must read for these. Of subjects with debt only: nobody works anything out of the others. */
 export function neededFor(shots: Iterable<Shot>): ReadonlySet<string> {
   const names = new Set<string>();
+  const note = (balance: AssetBalance | undefined) => {
+    if (balance !== undefined && (heldOf(balance) > 0 || owes(balance))) names.add(balance.asset);
+  };
   for (const { observation } of shots) {
     const { source } = observation;
     if (source === undefined || !observation.hasDebt) continue;
-    if (!("source" in source)) names.add(source.symbol);
-    const balances = "source" in source ? (source.assets ?? []) : [source.base, source.quote];
-    for (const balance of balances) {
-      if (balance !== undefined && (heldOf(balance) > 0 || owes(balance))) names.add(balance.asset);
+    if ("source" in source) {
+      for (const balance of source.assets ?? []) note(balance);
+      continue;
     }
+    names.add(source.symbol);
+    note(source.base);
+    note(source.quote);
   }
   return names;
 }

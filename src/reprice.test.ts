@@ -41,8 +41,9 @@ function world(names: readonly string[] = ["main"]) {
       reprice.look(prices);
       return polls.splice(0);
     },
-    /** What a poll saw, at these prices. */
-    seen(name: string, answers: readonly Answer[], prices: Prices | undefined = at(THEN)) {
+    /** What a poll saw, at these prices; "none": there were none yet. */
+    seen(name: string, answers: readonly Answer[], then: Prices | "none" = at(THEN)) {
+      const prices = then === "none" ? undefined : then;
       atMs += 1;
       const observations = answers.flatMap((answer) => observe(answer, { account: name, atMs }));
       shots.set(
@@ -163,4 +164,22 @@ test("read, guessed and polled: a fall between two polls is looked at within one
   expect(polledAtMs).toEqual([12_000, 18_000, 24_000, 30_000]);
   stopping.abort();
   await Promise.all([ended, sooner.idle()]);
+});
+
+test("what was seen before there were prices is guessed from the first ones that fit it", () => {
+  const { seen, look } = world();
+  seen("main", [cross(1.4)], "none");
+  expect(look(at(THEN))).toEqual([]);
+  expect(look(at(9_700))).toEqual(["main"]);
+  seen("main", [cross(1.4), pairs(["ETHUSDT", 10.5])], "none"); // a newer look begins anew
+  expect(look(at(9_500))).toEqual([]);
+  expect(look(at(9_500, { ETHUSDT: 9_800 }))).toEqual(["main"]);
+});
+
+test("first prices that do not fit what was seen are no beginning: nothing is known", () => {
+  const { seen, look } = world();
+  seen("main", [cross(1.4)], "none");
+  expect(look(at(9_000))).toEqual([]);
+  expect(look(at(THEN))).toEqual([]);
+  expect(look(at(9_700))).toEqual(["main"]);
 });

@@ -41,6 +41,24 @@ interface Asked {
 
 export function createReprice({ accounts, clock, log }: RepriceParts): Reprice {
   const asked = new Map<string, Map<Subject, Asked>>();
+  /** By account and subject, the prices that stand for those of a look that came before there were any. */
+  const first = new Map<string, { readonly atMs: number; readonly prices: Prices }>();
+
+  /** A look that has no prices of its own begins with the first that fit it; else a start would be blind to prices until the next poll. */
+  const thenOf = (account: RepricedAccount, { observation, prices }: Shot, now: Prices): Prices | undefined => {
+    if (prices !== undefined && first.size === 0) return prices; // the common case
+    const { subject, atMs } = observation;
+    const key = `${account.name} ${subject}`;
+    if (prices !== undefined) {
+      first.delete(key);
+      return prices;
+    }
+    const kept = first.get(key);
+    if (kept?.atMs === atMs) return kept.prices;
+    if (estimated(observation, now, now, account.bars()) === undefined) return undefined;
+    first.set(key, { atMs, prices: now });
+    return now;
+  };
 
   /** What stands on a worse rung at these prices than when it was last seen, and was not asked for yet. */
   const crossingIn = (account: RepricedAccount, prices: Prices): readonly Exposure[] => {
@@ -49,8 +67,10 @@ export function createReprice({ accounts, clock, log }: RepriceParts): Reprice {
     const nowMs = clock.monoMs();
     const bars = account.bars();
     const found: Exposure[] = [];
-    for (const { observation, prices: then } of account.shots()) {
+    for (const shot of account.shots()) {
+      const { observation } = shot;
       const { subject, atMs } = observation;
+      const then = thenOf(account, shot, prices);
       const last = before?.get(subject);
       const isAsked = last?.atMs === atMs && nowMs - last.monoMs < AGAIN_MS;
       if (isAsked) after.set(subject, last);

@@ -67,6 +67,8 @@ const REFUSALS_MIN = 2;
 export interface Around {
   /** Fresh public prices, or none. */
   prices(): Prices | undefined;
+  /** See CycleParts. */
+  readonly started?: Promise<void>;
   /** Of the stored history. */
   readonly rows: RowsOf;
 }
@@ -125,6 +127,7 @@ export function watchOf(
       latest,
       memory,
       prices: around.prices,
+      ...(around.started && { started: around.started }),
     },
     sources: sourceWatch,
     memory,

@@ -136,7 +136,7 @@ test("a read that is given up fails at once", async () => {
 
 // ---------------------------------------------------------------- its own lane
 
-test("prices that hang hold up no key, and a key that hangs holds up no prices", async () => {
+test("B13: prices that hang hold up no key, and a key that hangs holds up no prices", async () => {
   const held: (() => void)[] = [];
   let hung: string = PATHS.prices;
   const { binance, exchange, server } = await start({

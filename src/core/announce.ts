@@ -7,6 +7,7 @@ import { type AlertState, type Firing, rank, shortId, type Thread } from "./life
 import { conversation, section, standing } from "./message.ts";
 import { symbolOf } from "./observe.ts";
 import type { AlertId, Message } from "./ports.ts";
+import { TOLD_IN_FULL } from "./ranking.ts";
 import { routeOf } from "./route.ts";
 import type { Known, Situation } from "./situation.ts";
 import { WORDS } from "./words/index.ts";
@@ -105,7 +106,7 @@ function notificationFor(
     const key = alertKey(situation.id);
     threads.set(key, { ...threads.get(key), [notifier]: thread });
   }
-  const sections = situations.map((situation) => told(situation, nowMs, locale));
+  const sections = situations.map((situation, place) => told(situation, nowMs, locale, place < TOLD_IN_FULL));
   const living = [
     ...new Map(known.flatMap((thread) => (thread === undefined ? [] : [[thread.root, thread]]))).values(),
   ];
@@ -143,7 +144,7 @@ function livingMessage(
   const others = current(states, changes).filter(
     ({ id, state }) => state.threads[notifier]?.root === thread.root && !changed.has(alertKey(id)),
   );
-  const sections = mine.map((situation) => told(situation, nowMs, locale));
+  const sections = mine.map((situation, place) => told(situation, nowMs, locale, place < TOLD_IN_FULL));
   const places = new Map(known?.map(({ subject }, place) => [subject, place]));
   const placeOf = ({ subject }: AlertId) => places.get(subject) ?? -1; // of what is not known any more first
   const rows = others
@@ -156,8 +157,8 @@ function livingMessage(
   return compose(sections, { account, subject: thread.subject, standing: rows, size: thread.size }, locale.language);
 }
 
-const told = (situation: Situation, nowMs: number, locale: Locale): Told => ({
-  ...section(situation, nowMs, locale),
+const told = (situation: Situation, nowMs: number, locale: Locale, isInFull: boolean): Told => ({
+  ...section(situation, nowMs, locale, isInFull),
   name: nameOf(situation.id, locale),
 });
 

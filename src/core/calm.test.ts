@@ -78,6 +78,7 @@ describe("a baseline", () => {
           ["BTC", 10_000],
         ]),
       },
+      seen: [],
     });
   });
   test.each([
@@ -132,6 +133,7 @@ describe("a baseline", () => {
       })
       .map(({ rows, ...told }) => ({
         ...told,
+        seen: rows.map(({ asset, free }) => ({ asset, cause: "transferIn" as const, held: free, debt: 0 })),
         book: {
           balances: rows.map(({ price: _, ...amounts }) => amounts),
           prices: new Map(rows.flatMap(({ asset, price }) => (price === null ? [] : [[asset, price] as const]))),

@@ -1,6 +1,6 @@
 // How a subject stood before its alert, with the prices of that moment, so that a message can say what moved it since. The one thing to
 // know: it is the state before the fall that counts, not the last look before the rung, so a look of 15 to 30 minutes ago is kept at hand.
-import { type Book, crossBook, pairBook } from "./cause-changes.ts";
+import { addSeen, type Book, type Change, changesBetween, crossBook, pairBook } from "./cause-changes.ts";
 import type { Prices } from "./market.ts";
 import { debtOf, heldOf, type Observation } from "./observe.ts";
 import type { AssetBalance } from "./ports.ts";
@@ -48,14 +48,69 @@ export interface Baseline {
   /** As the exchange told it. */
   readonly level: number;
   readonly book: Book;
+  /** Transfers and trades since then, as they were seen look by look. */
+  readonly seen: readonly Change[];
 }
 
-/** Undefined where the level, the balances or all prices are unknown. */
-export function baselineOf({ observation, prices }: Look, openedAtMs: number): Baseline | undefined {
+/** What changed at one look. */
+export interface Step {
+  readonly atMs: number;
+  readonly changes: readonly Change[];
+}
+
+/**
+ * Transfers and trades between two looks that follow each other. Alone, a deposit is told from a trade; with an hour of both in between it
+ * could not be. Undefined where nothing moved, which is nearly always, or where prices are unknown.
+ */
+export function stepBetween(before: Look, now: Look): Step | undefined {
+  if (isSameAmounts(before.observation, now.observation)) return undefined;
+  const [was, is] = [bookOf(before.observation, before.prices), bookOf(now.observation, now.prices)];
+  if (was === undefined || is === undefined) return undefined;
+  const changes = addSeen([], changesBetween(besides(was, is), besides(is, was)));
+  return changes.length === 0 ? undefined : { atMs: now.observation.atMs, changes };
+}
+
+function isSameAmounts({ source: was }: Observation, { source: is }: Observation): boolean {
+  const [before, now] = [balancesOf(was), balancesOf(is)];
+  return (
+    before.length === now.length &&
+    before.every((one, i) => {
+      const other = now[i];
+      return (
+        other !== undefined && one.asset === other.asset && heldOf(one) === heldOf(other) && isSameDebt(one, other)
+      );
+    })
+  );
+}
+
+const isSameDebt = (one: AssetBalance, other: AssetBalance): boolean =>
+  one.borrowed === other.borrowed && one.interest === other.interest;
+
+function balancesOf(source: Observation["source"]): readonly AssetBalance[] {
+  if (source === undefined) return [];
+  if (!("symbol" in source)) return source.assets ?? [];
+  const { base, quote } = source;
+  return base === undefined || quote === undefined ? [] : [base, quote];
+}
+
+/** With what was seen since. The same object where nothing was. */
+export const withStep = (baseline: Baseline, { changes }: Step): Baseline => ({
+  ...baseline,
+  seen: addSeen(baseline.seen, changes),
+});
+
+/** Undefined where the level, the balances or all prices are unknown. `steps`: of the subject, oldest first. */
+export function baselineOf(
+  { observation, prices }: Look,
+  openedAtMs: number,
+  steps: readonly Step[] = [],
+): Baseline | undefined {
   const book = bookOf(observation, prices);
   const { marginLevel } = observation.values;
   if (book === undefined || typeof marginLevel !== "number") return undefined;
-  return { atMs: observation.atMs, openedAtMs, level: marginLevel, book };
+  const { atMs } = observation;
+  const seen = steps.filter((step) => step.atMs > atMs).flatMap(({ changes }) => changes);
+  return { atMs, openedAtMs, level: marginLevel, book, seen: addSeen([], seen) };
 }
 
 /**
@@ -92,7 +147,7 @@ export function besides(earlier: Book, later: Book): Book {
 
 const VERSION = 1;
 
-export function encodeBaseline({ atMs, openedAtMs, level, book }: Baseline): string {
+export function encodeBaseline({ atMs, openedAtMs, level, book, seen }: Baseline): string {
   const balances = book.balances.map(({ asset, free, locked, borrowed, interest }) => [
     asset,
     free,
@@ -101,14 +156,15 @@ export function encodeBaseline({ atMs, openedAtMs, level, book }: Baseline): str
     interest,
     book.prices.get(asset) ?? null,
   ]);
-  return JSON.stringify([VERSION, atMs, openedAtMs, level, balances]);
+  const moved = seen.map(({ asset, cause, held }) => [asset, cause, held]);
+  return JSON.stringify([VERSION, atMs, openedAtMs, level, balances, moved]);
 }
 
 /** What `encodeBaseline` made. Undefined: it was not made by it. */
 export function decodeBaseline(text: string): Baseline | undefined {
   const told = parsed(text);
-  if (!Array.isArray(told) || told.length !== 5) return undefined;
-  const [version, atMs, openedAtMs, level, rows]: readonly unknown[] = told;
+  if (!Array.isArray(told) || told.length !== 6) return undefined;
+  const [version, atMs, openedAtMs, level, rows, moved]: readonly unknown[] = told;
   if (version !== VERSION || !isNumber(atMs) || !isNumber(openedAtMs) || !isNumber(level)) return undefined;
   if (!Array.isArray(rows)) return undefined;
   const balances: AssetBalance[] = [];
@@ -121,7 +177,21 @@ export function decodeBaseline(text: string): Baseline | undefined {
     balances.push({ asset, free, locked, borrowed, interest });
     if (price !== null) prices.set(asset, price);
   }
-  return { atMs, openedAtMs, level, book: { balances, prices } };
+  const seen = seenIn(moved);
+  return seen && { atMs, openedAtMs, level, book: { balances, prices }, seen };
+}
+
+function seenIn(rows: unknown): readonly Change[] | undefined {
+  if (!Array.isArray(rows)) return undefined;
+  const seen: Change[] = [];
+  for (const row of rows) {
+    if (!Array.isArray(row) || row.length !== 3) return undefined;
+    const [asset, cause, held]: readonly unknown[] = row;
+    if (typeof asset !== "string" || !isNumber(held)) return undefined;
+    if (cause !== "transferIn" && cause !== "transferOut" && cause !== "trading") return undefined;
+    seen.push({ asset, cause, held, debt: 0 });
+  }
+  return seen;
 }
 
 function parsed(text: string): unknown {

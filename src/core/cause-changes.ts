@@ -29,6 +29,8 @@ export interface Book {
 export interface Between {
   readonly flow?: readonly FlowRow[] | undefined;
   readonly transfer?: readonly TransferRow[] | undefined;
+  /** Transfers and trades that were told apart look by look, where each of them stood alone. */
+  readonly seen?: readonly Change[] | undefined;
 }
 
 /** What one cause did to one asset, in units of the asset. */
@@ -135,10 +137,35 @@ export function changesOf(holdings: readonly Holding[], rows: Between): readonly
     if (borrow > 0) changes.push({ asset, cause: "borrow", held: borrow, debt: borrow });
     if (repay > 0) changes.push({ asset, cause: "repay", held: -repay, debt: -repay });
     if (interest > 0) changes.push({ asset, cause: "interest", held: 0, debt: interest });
-    rests.push(restOf(holding, now.held - was.held - borrow + repay, rows));
+    const rest = now.held - was.held - borrow + repay;
+    const seen = (rows.seen ?? []).filter((change) => change.asset === asset && change.held !== 0);
+    const left = rest - seen.reduce((sum, { held }) => sum + held, 0);
+    const isWhole = Math.abs(left) <= DUST_RATIO * Math.max(was.held, now.held, Math.abs(rest));
+    // A look that is missing (a restart, no prices) leaves something over: then the history knows better, where it was read.
+    if (seen.length > 0 && (isWhole || !hasRows(rows))) {
+      changes.push(...seen);
+      rests.push({ holding, transfer: 0, trading: 0, open: isWhole ? 0 : left });
+    } else rests.push(restOf(holding, rest, rows));
   }
   return [...changes, ...tellApart(rests)];
 }
+
+const hasRows = ({ flow, transfer }: Between): boolean => flow !== undefined || transfer !== undefined;
+/** What sums of decimals leave over in binary. */
+const DUST_RATIO = 1e-9;
+
+/** Transfers and trades of two times one after the other, by asset and cause. What could not be told apart is left out. */
+export function addSeen(before: readonly Change[], more: readonly Change[]): readonly Change[] {
+  const sums = new Map<string, Change>();
+  for (const change of [...before, ...more]) {
+    if (!SEEN.has(change.cause)) continue;
+    const key = `${change.asset} ${change.cause}`;
+    const known = sums.get(key);
+    sums.set(key, known === undefined ? change : { ...change, held: known.held + change.held });
+  }
+  return [...sums.values()];
+}
+const SEEN: ReadonlySet<Cause> = new Set<Cause>(["transferIn", "transferOut", "trading"]);
 
 // ---------------------------------------------------------------- transfers and trades
 

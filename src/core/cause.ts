@@ -1,6 +1,6 @@
 // What moved the margin level between two looks: price, borrowing, repaying, interest, transfers, trades, as shares that add up to the
 // change. The one thing to know: what cannot be told apart is one share of its own ("transferOrTrading"), never a guess.
-import { type Between, type Book, CAUSES, type Cause, changesOf, type Holding, join, owedBy } from "./cause-changes.ts";
+import { type Between, type Book, type Cause, changesOf, type Holding, join, owedBy } from "./cause-changes.ts";
 
 export interface PriceShare {
   readonly asset: string;
@@ -63,25 +63,6 @@ export function whatMoved(before: Book, after: Book, rows: Between = {}): Moved 
   return { kind: "moved", from: a0 / l0, to: a1 / l1, shares: whole(shares), priceOf, unpriced };
 }
 
-/**
- * Looks one after the other, each beginning where the one before ended: the shares of the whole way. Undefined where they do not join,
- * and for none.
- */
-export function together(parts: readonly Moved[]): Moved | undefined {
-  const [first] = parts;
-  const last = parts.at(-1);
-  if (first === undefined || last === undefined) return undefined;
-  const joins = parts.every((part, i) => i === 0 || Math.abs(part.from - (parts[i - 1]?.to ?? 0)) <= 1e-9 * part.from);
-  if (!joins) return undefined;
-  const total = (cause: Cause) => parts.reduce((sum, { shares }) => sum + shares[cause], 0);
-  const shares = whole(Object.fromEntries(CAUSES.map((cause) => [cause, total(cause)] as const)));
-  const assets = [...new Set(parts.flatMap(({ priceOf }) => priceOf.map(({ asset }) => asset)))];
-  const priceOf = assets.map((asset) => chained(asset, parts));
-  priceOf.sort((one, other) => Math.abs(other.share) - Math.abs(one.share));
-  const unpriced = [...new Set(parts.flatMap((part) => part.unpriced))];
-  return { kind: "moved", from: first.from, to: last.to, shares, priceOf, unpriced };
-}
-
 /** The levels of the books are those that the exchange tells, to 1 %: else a price is off, and the shares are not worth telling. */
 export function isCredible({ from, to }: Moved, toldFrom: number, toldTo: number): boolean {
   const isNear = (own: number, told: number) => Math.abs(own - told) <= told * TOLD_RATIO;
@@ -124,15 +105,6 @@ function priceShare({ asset, was, now, p0, p1 }: Holding, weights: Weights): Pri
   const held = (was.held + now.held) / 2;
   const debt = (owedBy(was) + owedBy(now)) / 2;
   return { asset, share: (p1 - p0) * (held * weights.assets + debt * weights.debts), changePct: 100 * (p1 / p0 - 1) };
-}
-
-function chained(asset: string, parts: readonly Moved[]): PriceShare {
-  let [share, ratio] = [0, 1];
-  for (const each of parts.flatMap(({ priceOf }) => priceOf.filter((one) => one.asset === asset))) {
-    share += each.share;
-    ratio *= 1 + each.changePct / 100;
-  }
-  return { asset, share, changePct: 100 * (ratio - 1) };
 }
 
 function whole(shares: Readonly<Record<string, number>>): Readonly<Record<Cause, number>> {

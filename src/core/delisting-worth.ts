@@ -88,8 +88,10 @@ export function priceInUsdt(asset: string, prices: Prices | undefined): number |
 
 function directPrice(asset: string, quote: string, prices: Prices | undefined): number | undefined {
   if (asset === quote) return 1;
+  const direct = priceOf(`${asset}${quote}`, prices);
+  if (direct !== undefined) return direct; // the common case: hundreds are asked for at once
   const inverse = priceOf(`${quote}${asset}`, prices);
-  return priceOf(`${asset}${quote}`, prices) ?? (inverse === undefined ? undefined : 1 / inverse);
+  return inverse === undefined ? undefined : 1 / inverse;
 }
 
 function priceOf(symbol: string, prices: Prices | undefined): number | undefined {

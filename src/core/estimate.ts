@@ -4,7 +4,7 @@ import { rank } from "./lifecycle.ts";
 import type { Prices } from "./market.ts";
 import { crossDistancePct, crossStatus, isLong, type Observation, pairDistancePct, type Values } from "./observe.ts";
 import type { Bars, CrossAnswer, PairAnswer } from "./ports.ts";
-import { levelWhen, type PricedAsset, pairBook, priceBook, usdtPrice } from "./priced.ts";
+import { levelWhen, type PricedAsset, pairLevelWhen, priceBook, usdtPrice } from "./priced.ts";
 import type { Rule } from "./rules/compile.ts";
 
 /**
@@ -63,21 +63,28 @@ function pairValues(pair: PairAnswer, then: number | undefined, now: number | un
   if (base === undefined || quote === undefined || !isPrice(indexPrice) || !isPrice(then) || !isPrice(now))
     return undefined;
   const times = now / then;
-  const book = pairBook(pair);
-  const level = book && tidy(levelWhen(book, ({ asset }) => (asset === base.asset ? times : 1)));
+  const found = pairLevelWhen(pair, times);
+  const level = found && tidy(found);
   const distancePct =
     liquidatePrice === undefined ? undefined : pairDistancePct(indexPrice * times, liquidatePrice, isLong(base, quote));
   if (level === undefined && distancePct === undefined) return undefined;
-  return {
-    ...(level === undefined ? {} : { marginLevel: level }),
-    ...(distancePct === undefined ? {} : { liquidationDistancePct: distancePct }),
-  };
+  const told: Writable = {}; // filled field by field: hundreds of pairs at every read of the prices
+  if (level !== undefined) told.marginLevel = level;
+  if (distancePct !== undefined) told.liquidationDistancePct = distancePct;
+  return told;
 }
+
+type Writable = { -readonly [Field in keyof Values]: Values[Field] };
+const ESTIMATED = ["marginLevel", "marginLevelStatus", "liquidationDistancePct"] as const;
 
 /** What was not told then is not told now. */
 function replaced(values: Values, told: Values): Values {
-  const known = Object.entries(told).filter(([field]) => Object.hasOwn(values, field));
-  return { ...values, ...Object.fromEntries(known) };
+  const after: Writable = { ...values };
+  for (const field of ESTIMATED) {
+    const value = told[field];
+    if (value !== undefined && after[field] !== undefined) after[field] = value;
+  }
+  return after;
 }
 
 const isPrice = (price: number | undefined): price is number => price !== undefined && price > 0;

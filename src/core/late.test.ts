@@ -97,7 +97,7 @@ describe("one alert", () => {
     const row = late([raised, ended].flat(), { locale, reason: "connection refused" });
     expect(row.message.title).toBe("已解除 · main · 全仓 风险率 1.62 · 07:05 至 10:17 GMT+8，延迟送达");
     expect(row.message.sections[0]?.lines.slice(1)).toEqual([
-      "07:05 GMT+8 未能送达：严重 · main · 全仓 风险率 1.24 (低于 1.30)",
+      "07:05 GMT+8 未能送达：严重 · main · 全仓 风险率 1.24（低于 1.30）",
       "等待 desk：connection refused。",
     ]);
   });

@@ -128,19 +128,19 @@ describe("a cross margin level", () => {
     const zh = crossLife(ZH);
     expect(read(zh.raised)).toBe(
       lines(
-        "严重 · main · 全仓 风险率 1.24 (低于 1.30)",
+        "严重 · main · 全仓 风险率 1.24（低于 1.30）",
         "全部质押资产再跌 11.3 % 即到强平线 1.10。",
         "回到 1.53：追加 13,050 USDT，或用外部资金还款 8,529.42 USDT，或卖出并还款 24,623 USDT。",
         "自 07:05 GMT+8 起为严重，由 04:10 起的警告升级。数据时间 07:05:02（2秒前）。",
         "#2",
       ),
     );
-    expect(read(zh.reminded)).toContain("仍为严重 · main · 全仓 风险率 1.19 (低于 1.30)");
+    expect(read(zh.reminded)).toContain("仍为严重 · main · 全仓 风险率 1.19（低于 1.30）");
     expect(read(zh.lowered)).toContain("由 07:05 起的严重降级");
     expect(read(zh.resolved)).toBe(
       lines(
         "已解除 · main · 全仓 风险率 1.62",
-        "历时 6小时7分钟，最高级别严重，最低 1.19（07:17 GMT+8）。此前共 4 条消息。",
+        "历时 6小时7分钟，最高级别为严重，最低 1.19（07:17 GMT+8）。此前共 4 条消息。",
         "#5",
       ),
     );

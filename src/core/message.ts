@@ -23,15 +23,18 @@ import { WORDS, type Words } from "./words/index.ts";
 /** Subjects that the subject of an e-mail names. */
 const SUBJECTS_MAX = 3;
 
-/** One alert in words. `nowMs` is the time of the commit: ages and "since" are seen from there. */
-export function section(situation: Situation, nowMs: number, locale: format.Locale): Told {
+/**
+ * One alert in words. `nowMs` is the time of the commit: ages and "since" are seen from there. Not in full: the first line alone, for those
+ * of hundreds that nobody reads further.
+ */
+export function section(situation: Situation, nowMs: number, locale: format.Locale, isInFull = true): Told {
   const { transition } = situation;
   return {
     ...(isPassing(situation) && { isPassing: true }),
     kind: transition.kind,
     severity: transition.severity,
     headline: headline(situation, nowMs, locale),
-    lines: lines(situation, nowMs, locale).filter((line) => line !== ""),
+    lines: isInFull ? lines(situation, nowMs, locale).filter((line) => line !== "") : [],
     ref: refOf(transition.state),
   };
 }

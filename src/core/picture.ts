@@ -1,11 +1,11 @@
 // What is kept of an account between polls: for `status`, for blind messages, and to notice that a position is gone. Pure.
 import { type States, stateKey } from "./advance.ts";
 import { alertIdOf } from "./announce.ts";
-import { rank as rankOf } from "./lifecycle.ts";
+import { type AlertState, rank as rankOf } from "./lifecycle.ts";
 import type { Prices } from "./market.ts";
 import { type Observation, sourceOf } from "./observe.ts";
 import { type ReadResult, SEVERITIES, type Severity, type Source, type Subject } from "./ports.ts";
-import { exposureOf, inUsdt, rank } from "./ranking.ts";
+import { type Exposure, exposureOf, inUsdt, rank } from "./ranking.ts";
 import type { Known } from "./situation.ts";
 import type { Snapshot } from "./store.ts";
 
@@ -26,10 +26,17 @@ export interface Look {
 /** The snapshot after a look: sources that gave no valid answer keep what was known of them. */
 export function pictureOf(look: Look): Snapshot {
   const { account, sources, before, states, observations, results, prices } = look;
-  const seen = new Map(observations.filter(({ class: kind }) => kind === "OK").map((item) => [item.subject, item]));
-  const kept = (before?.known ?? []).filter(({ subject }) => !seen.has(subject));
-  const fresh = [...seen.values()].filter(({ hasDebt }) => hasDebt).map((item) => knownOf(item, prices));
-  const known = [...kept, ...fresh].map((item) => ({ ...item, severity: severityOf(states, account, item.subject) }));
+  const seen = new Map<Subject, Observation>();
+  for (const item of observations) if (item.class === "OK") seen.set(item.subject, item);
+  const severities = severitiesIn(states, account);
+  const severity = (subject: Subject) => severities.get(subject) ?? null;
+  const known: Known[] = [];
+  for (const item of before?.known ?? []) {
+    if (!seen.has(item.subject)) known.push({ ...item, severity: severity(item.subject) });
+  }
+  for (const item of seen.values()) {
+    if (item.hasDebt) known.push(knownOf(item, prices, severity(item.subject)));
+  }
   const failed = results.find((result) => !result.ok);
   return {
     account,
@@ -57,7 +64,7 @@ export function withSeverities(known: readonly Known[], states: States, account:
 
 const isPosition = (subject: Subject): boolean => subject === "cross" || subject.startsWith("isolated ");
 
-function knownOf(observation: Observation, prices: Prices | undefined): Omit<Known, "severity"> {
+function knownOf(observation: Observation, prices: Prices | undefined, severity: Severity | null): Known {
   const { subject, atMs, values } = observation;
   const { marginLevel, marginLevelStatus } = values;
   const exposure = exposureOf(observation, prices);
@@ -68,13 +75,29 @@ function knownOf(observation: Observation, prices: Prices | undefined): Omit<Kno
     status: typeof marginLevelStatus === "string" ? marginLevelStatus : null,
     distancePct: exposure?.distancePct ?? null,
     debtUsdt: inUsdt(exposure?.debt) ?? null,
+    severity,
   };
+}
+
+/** The worst severity of every subject of the account on which something fires. Few do: cheaper than to ask for each of hundreds. */
+function severitiesIn(states: States, account: string): ReadonlyMap<Subject, Severity> {
+  const severities = new Map<Subject, Severity>();
+  for (const [key, rules] of states) {
+    const severity = worstOf(rules);
+    const id = severity === null ? undefined : alertIdOf(key, "");
+    if (severity !== null && id?.account === account) severities.set(id.subject, severity);
+  }
+  return severities;
 }
 
 /** The worst severity that fires on a subject. */
 export function severityOf(states: States, account: string, subject: Subject): Severity | null {
+  return worstOf(states.get(stateKey(account, subject)));
+}
+
+function worstOf(rules: ReadonlyMap<string, AlertState> | undefined): Severity | null {
   let worst: Severity | null = null;
-  for (const state of states.get(stateKey(account, subject))?.values() ?? []) {
+  for (const state of rules?.values() ?? []) {
     if (state.phase === "firing" && rankOf(state.severity) > rankOf(worst)) worst = state.severity;
   }
   return worst;
@@ -109,14 +132,17 @@ function troubleOf(observations: readonly Observation[]): string | null {
   return problem?.kind === "field" ? problem.text : null;
 }
 
+interface Standing extends Exposure {
+  readonly item: Known;
+}
+
 /** By severity, then by what is at stake. */
 function worstFirst(known: readonly Known[], account: string): readonly Known[] {
-  const exposed = known.map((item) => {
+  const groups = new Map<Severity | null, Standing[]>([...SEVERITIES.toReversed(), null].map((rung) => [rung, []]));
+  for (const item of known) {
     const { subject, distancePct, debtUsdt } = item;
     const debt = typeof debtUsdt === "number" ? { value: debtUsdt, asset: "USDT" } : undefined;
-    return { account, subject, distancePct: distancePct ?? undefined, debt, item };
-  });
-  return [...SEVERITIES.toReversed(), null].flatMap((severity) =>
-    rank(exposed.filter(({ item }) => item.severity === severity)).map(({ item }) => item),
-  );
+    groups.get(item.severity)?.push({ account, subject, distancePct: distancePct ?? undefined, debt, item });
+  }
+  return [...groups.values()].flatMap((group) => rank(group).map(({ item }) => item));
 }

@@ -2,7 +2,16 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { balance, cross, debtFree, FETUSDT, leg, longPair } from "../../test/support/answers.ts";
 import type { CrossAnswer } from "./ports.ts";
-import { type Book, largestDebt, levelWhen, type PricedBook, pairBook, priceBook, usdtPrice } from "./priced.ts";
+import {
+  type Book,
+  largestDebt,
+  levelWhen,
+  type PricedBook,
+  pairBook,
+  pairLevelWhen,
+  priceBook,
+  usdtPrice,
+} from "./priced.ts";
 
 const BTC = 10_000;
 const prices = (over: Readonly<Record<string, number>> = {}) => new Map(Object.entries({ BTCUSDT: BTC, ...over }));
@@ -106,6 +115,15 @@ test("a book that is not trusted tells its own level and nothing to calculate wi
   });
 });
 
+test("asked again it is the same book, and another one at other prices or of another answer", () => {
+  const [answer, first, second] = [cross(1.24), prices(), prices({ BTCUSDT: 10_050 })];
+  const book = priceBook(answer, first);
+  expect(priceBook(answer, first)).toBe(book);
+  expect(priceBook(answer, second)).toMatchObject({ scale: expect.closeTo(10_000 / 10_050, 9) });
+  expect(priceBook(answer, first)).toEqual(book);
+  expect(priceBook(cross(1.25), first)).toMatchObject({ level: 1.25 });
+});
+
 test("without any prices the book names what has none", () => {
   expect(priceBook(cross(1.24), undefined)).toEqual({ isTrusted: false, missing: ["BTC"], ownLevel: 0 });
 });
@@ -186,5 +204,23 @@ test.each([
   ["that holds nothing", longPair("BTCUSDT", 5, { base: leg("BTC"), marginLevel: 0 })],
   ["whose legs do not fit its level", longPair("BTCUSDT", 5, { marginLevel: 1.3 })],
 ])("there is no book of a pair %s", (_, pair) => {
-  expect(pairBook(pair)).toBeUndefined();
+  expect([pairBook(pair), pairLevelWhen(pair, 0.9)]).toEqual([undefined, undefined]);
+});
+
+test("the level of a pair at another price is that of its book, whatever it holds and owes", () => {
+  const upTo = (max: number) => fc.double({ min: 1, max, noNaN: true });
+  const amounts = fc.tuple(upTo(100), upTo(100), upTo(1e6), upTo(1e6));
+  fc.assert(
+    fc.property(amounts, fc.double({ min: 0.5, max: 2, noNaN: true }), ([held, owed, dollars, debt], times) => {
+      const base = leg("BTC", { free: held, borrowed: owed });
+      const pair = longPair("BTCUSDT", 5, { base, quote: leg("USDT", { free: dollars, borrowed: debt }) });
+      for (const each of [FETUSDT, { ...pair, marginLevel: undefined }]) {
+        const book = pairBook(each);
+        const [own] = book?.assets ?? [];
+        const expected = book && levelWhen(book, ({ asset }) => (asset === own?.asset ? times : 1));
+        expect(expected).toBeDefined();
+        expect((pairLevelWhen(each, times) ?? 0) / (expected ?? 1)).toBeCloseTo(1, 12);
+      }
+    }),
+  );
 });

@@ -69,6 +69,20 @@ export type PricedBook = Book | DistrustedBook;
  * not matter: the level alone would not, when something held and something owed are missing at once.
  */
 export function priceBook(cross: CrossAnswer, prices: Prices | undefined): PricedBook | undefined {
+  const last = lastBooks.get(cross);
+  if (last !== undefined && last.prices === prices) return last.book;
+  const book = pricedNow(cross, prices);
+  lastBooks.set(cross, { prices, book });
+  return book;
+}
+
+/** Of an answer the last: the picture, the lines of an alert and the estimate between polls all ask for the same one. */
+const lastBooks = new WeakMap<
+  CrossAnswer,
+  { readonly prices: Prices | undefined; readonly book: PricedBook | undefined }
+>();
+
+function pricedNow(cross: CrossAnswer, prices: Prices | undefined): PricedBook | undefined {
   const { marginLevel: level, assets } = cross;
   if (!isQuotient(cross) || level === undefined || level <= 0 || level >= LEVEL_MAX) return undefined;
   if (assets === undefined || !assets.some(owes)) return undefined;
@@ -93,17 +107,35 @@ export function priceBook(cross: CrossAnswer, prices: Prices | undefined): Price
  * An isolated pair in its quote asset, from its own legs at indexPrice; where marginLevel is missing, its own quotient is the level.
  * Undefined without debt or index price, and when the legs are not within 2 % of the level (0.2 % is usual: FETUSDT of the reference).
  */
-export function pairBook({ base, quote, indexPrice, marginLevel }: PairAnswer): Book | undefined {
-  if (base === undefined || quote === undefined || indexPrice === undefined || indexPrice <= 0) return undefined;
-  if (!owes(base) && !owes(quote)) return undefined;
+export function pairBook(pair: PairAnswer): Book | undefined {
+  const worth = pairWorth(pair);
+  if (worth === undefined) return undefined;
+  const { base, quote, price, level } = worth;
   const lines = [
-    { balance: base, price: indexPrice },
+    { balance: base, price },
     { balance: quote, price: 1 },
   ];
-  const sums = sum(lines);
-  const level = marginLevel ?? sums.held / sums.owed;
-  if (sums.held <= 0 || level >= LEVEL_MAX || !isNear(sums.held / sums.owed, level)) return undefined;
-  return bookOf(lines, sums, { unit: quote.asset, level, missing: [], assumed: [] });
+  return bookOf(lines, worth, { unit: quote.asset, level, missing: [], assumed: [] });
+}
+
+/** `levelWhen` on the book of a pair whose base costs so many times its price of now. Without making the book: it is asked of hundreds. */
+export function pairLevelWhen(pair: PairAnswer, times: number): number | undefined {
+  const worth = pairWorth(pair);
+  if (worth === undefined) return undefined;
+  const { base, quote, price } = worth;
+  const scale = (worth.level * worth.owed) / worth.held;
+  const held = heldOf(base) * price * scale * times + heldOf(quote) * scale;
+  return held / (debtOf(base) * price * times + debtOf(quote));
+}
+
+function pairWorth({ base, quote, indexPrice: price, marginLevel }: PairAnswer) {
+  if (base === undefined || quote === undefined || price === undefined || price <= 0) return undefined;
+  if (!owes(base) && !owes(quote)) return undefined;
+  const held = heldOf(base) * price + heldOf(quote);
+  const owed = debtOf(base) * price + debtOf(quote);
+  const level = marginLevel ?? held / owed;
+  if (held <= 0 || level >= LEVEL_MAX || !isNear(held / owed, level)) return undefined;
+  return { base, quote, price, held, owed, level };
 }
 
 /** The level when the prices are other ones: `times` says how many times its price of now an asset has then. */

@@ -82,6 +82,7 @@ function pairDebt({ base, quote, indexPrice }: PairAnswer, prices: Prices | unde
 }
 
 function asUsdt(amount: Amount, prices: Prices | undefined): Amount {
+  if (amount.asset === "USDT") return amount; // of hundreds of pairs nearly all
   const price = usdtPrice(amount.asset, prices)?.price;
   return price === undefined ? amount : { value: amount.value * price, asset: "USDT" };
 }

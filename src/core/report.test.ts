@@ -120,7 +120,7 @@ test("a report in English", () => {
 
 test("a report in Chinese", () => {
   expect(lines({ before: BEFORE, after: AFTER }, "zh")).toEqual([
-    "历时 3小时12分钟，最高级别严重，最低 1.19（21:50 UTC）。此前共 4 条消息。",
+    "历时 3小时12分钟，最高级别为严重，最低 1.19（21:50 UTC）。此前共 4 条消息。",
     "由 1.33 变为 1.61：转入 +0.30，价格 −0.08（BTC −5.0 %），还款 +0.06。",
     "转入 0.2 BTC，5,000 USDT；还款 5,000 USDT；利息 30 USDT。",
   ]);

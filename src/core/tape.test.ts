@@ -98,6 +98,14 @@ test("thinned, it is what the track is that is made anew at every look", () => {
   );
 });
 
+test("what is thinned by the time that a clock is set back does not come back with it", () => {
+  const looks = [1, S, H + 42_339, H + MIN, H - 1].map((afterMs) => at(T0 + afterMs, 1.5));
+  const tape = createTape(KEEP_LONG);
+  for (const look of looks) tape.look(look);
+  tape.thin(T0 + H - 1);
+  expect(tape.track().points.map(({ atMs }) => atMs - T0)).toEqual([S, H - 1]);
+});
+
 test("restored from its track it is the same", () => {
   fc.assert(
     fc.property(walks, (looks) => {

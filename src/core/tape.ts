@@ -150,7 +150,10 @@ export function createTape(keeping: Keeping, from?: Track): Tape {
       if (level === undefined || !Number.isSafeInteger(atMs)) return false;
       const distancePct = typeof liquidationDistancePct === "number" ? toldPct(liquidationDistancePct) : undefined;
       if (size === 0 || atMs > stampAt(size - 1)) append(atMs, level, distancePct);
-      else become(add(track(), { atMs, level, distancePct }, keeping)); // swapped, or set back: seldom
+      else {
+        thin(stampAt(size - 1)); // swapped, or set back: seldom. What is thinned by now must not come back when the clock goes back
+        become(add(track(), { atMs, level, distancePct }, keeping));
+      }
       return true;
     },
     thin,

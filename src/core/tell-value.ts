@@ -19,7 +19,7 @@ export function fieldHeadline(
   const words = WORDS[language];
   const text = whatNow(facts, kind, subject, language);
   if (text === undefined) return words.is(subject, `${words.field[facts.field]}:`, words.noDebt);
-  if (kind === "lowered" && from !== null) return `${text} (${words.was(from)})`;
+  if (kind === "lowered" && from !== null) return `${text}${words.aside(words.was(from))}`;
   return `${text}${limitOf(facts, language)}`;
 }
 
@@ -45,7 +45,7 @@ function limitOf({ field, ladder, verdict }: FieldFacts, language: format.Langua
   if (ladder === "drop" || field === "minutesToLiquidation") return "";
   if (verdict?.threshold === undefined || verdict.breached === null) return "";
   const limit = limitText(field, verdict.threshold);
-  return ` (${ladder === "above" ? words.above(limit) : words.below(limit)})`;
+  return words.aside(ladder === "above" ? words.above(limit) : words.below(limit));
 }
 
 /** "cross margin level 1.24, fell 11.3 % in 12 min" */

@@ -9,6 +9,7 @@ import {
   ISOLATED,
   isolatedBody,
   pairBody,
+  type Seen,
   startExchange,
 } from "./exchange.ts";
 
@@ -21,8 +22,8 @@ export interface Account {
   answer: Answer | undefined;
   /** How long the exchange thinks before it answers. */
   slowMs: number;
-  /** Instead of the documented answer, by path. */
-  answers: Record<string, Answer>;
+  /** Instead of the documented answer, by path; "hang": none ever comes. */
+  answers: Record<string, Answer | "hang" | ((request: Seen) => Answer | Promise<Answer>)>;
 }
 
 export async function startAccount(): Promise<{ readonly account: Account; readonly exchange: FakeExchange }> {
@@ -32,9 +33,11 @@ export async function startAccount(): Promise<{ readonly account: Account; reado
       const { path } = request;
       if (account.slowMs > 0) await systemClock.sleep(account.slowMs);
       if (account.answer !== undefined) return account.answer;
-      if (flawOf(request, systemClock.wallMs()) !== undefined) return undefined; // and it is refused
+      const isKeyed = !path.startsWith("/api/");
+      if (isKeyed && flawOf(request, systemClock.wallMs()) !== undefined) return undefined; // and it is refused
       const answer = account.answers[path];
-      if (answer !== undefined) return answer;
+      if (answer === "hang") return "handled";
+      if (answer !== undefined) return typeof answer === "function" ? answer(request) : answer;
       if (path === CROSS) return { body: crossBody(account.level) };
       if (path === ISOLATED) return { body: { ...isolatedBody(["ETHUSDT"]), assets: pairRows(account.pairs) } };
       return undefined;

@@ -39,7 +39,7 @@ const zh: DistanceWords = {
   moves: (asset, rises, pcts, levels, bar) =>
     `若 ${asset} ${rises ? "上涨" : "下跌"} ${pcts.join(" / ")} %：风险率 ${levels.join(" / ")}（强平线 ${bar}）。`,
   sum: (amount, inDebt) => (inDebt === undefined ? amount : `${amount}（${inDebt}）`),
-  outOfCall: (bar) => `脱离追加保证金（高于 ${bar}），须略多于`,
+  outOfCall: (bar) => `脱离追加保证金状态（高于 ${bar}），须略多于`,
   toTransferOut: (level) => `恢复转出（质押风险率高于 ${level}），须略多于`,
   uncounted: (assets, more) => `${assets}${moreZh(more)}没有价格：未计入。`,
   assumed: (assets) => `${assets} 没有价格：按 1 USDT 计。`,

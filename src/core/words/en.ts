@@ -89,6 +89,8 @@ export const en = {
   is: (subject: string, field: string, value: string) => `${subject} ${field} ${value}`,
   flag: (isOn: boolean): string => (isOn ? "is on" : "is off"),
   status: (status: string) => STATUS[status] ?? `"${status}"`,
+  /** Behind what is said: " (below 1.30)". */
+  aside: (text: string) => ` (${text})`,
   below: (threshold: string) => `below ${threshold}`,
   above: (threshold: string) => `above ${threshold}`,
   was: (severity: Severity) => `was ${SEVERITY[severity]}`,

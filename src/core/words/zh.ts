@@ -93,6 +93,7 @@ export const zh: Words = {
   is: (subject, field, value) => `${subject} ${field} ${value}`,
   flag: (isOn) => (isOn ? "已开启" : "已关闭"),
   status: (status) => STATUS[status] ?? `“${status}”`,
+  aside: (text) => `（${text}）`,
   below: (threshold) => `低于 ${threshold}`,
   above: (threshold) => `高于 ${threshold}`,
   was: (severity) => `此前${SEVERITY[severity]}`,
@@ -104,7 +105,7 @@ export const zh: Words = {
     `再${rises ? "涨" : "跌"} ${pct} % 即到强平价 ${price}（指数价格 ${index}）。`,
   pairPassed: (price) => `已到强平价 ${price}：币安可能正在强平。`,
   backToLevel: (target) => `回到 ${target}`,
-  backToDistance: (pct) => `回到 ${pct} % 的距离`,
+  backToDistance: (pct) => `距强平幅度回到 ${pct} %`,
   ways: (target, add, repay, sell) => {
     const ways = [
       add === undefined ? undefined : `追加 ${add}`,
@@ -119,7 +120,7 @@ export const zh: Words = {
     if (status === "PRE_LIQUIDATION") return "币安即将强平此交易对（PRE_LIQUIDATION）。";
     return status === "FORCE_LIQUIDATION" ? "币安正在强平（FORCE_LIQUIDATION）。" : undefined;
   },
-  transferOutMeans: "账户无法转出资产：质押资产不足的信号。",
+  transferOutMeans: "账户无法转出资产：这是质押资产不足的信号。",
   levelNow: (level) => `风险率 ${level}。`,
 
   since: (severity, time, from) => {
@@ -130,9 +131,9 @@ export const zh: Words = {
   sinceFor: (severity, time, lasted) => `自 ${time} 起为${SEVERITY[severity]}，已持续 ${lasted}。`,
   data: (age, time) => `数据时间 ${time}（${age}前）。`,
   lasted: (peak, lasted, worst) => {
-    if (worst === undefined) return `历时 ${lasted}，最高级别${SEVERITY[peak]}。`;
+    if (worst === undefined) return `历时 ${lasted}，最高级别为${SEVERITY[peak]}。`;
     const extreme = worst.lower === undefined ? "" : worst.lower ? "最低 " : "最高 ";
-    return `历时 ${lasted}，最高级别${SEVERITY[peak]}，${extreme}${worst.value}（${worst.time}）。`;
+    return `历时 ${lasted}，最高级别为${SEVERITY[peak]}，${extreme}${worst.value}（${worst.time}）。`;
   },
   messages: (count) => `此前共 ${count} 条消息。`,
   debtGone: "已无负债：已还清、平仓或被强平。如非本人操作，请立即查看账户。",
