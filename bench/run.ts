@@ -3,6 +3,7 @@
 import { writeFileSync } from "node:fs";
 import { availableParallelism, cpus, loadavg, totalmem } from "node:os";
 import { parseArgs } from "node:util";
+import { derive } from "./derive.ts";
 import type { Figure, Line } from "./figure.ts";
 import { latency } from "./latency.ts";
 import { memory } from "./memory.ts";
@@ -10,7 +11,7 @@ import { rules } from "./rules.ts";
 import { spacing } from "./spacing.ts";
 import { start } from "./start.ts";
 
-const FIGURES: readonly Figure[] = [spacing, latency, start, rules, memory];
+const FIGURES: readonly Figure[] = [spacing, latency, start, rules, derive, memory];
 const RESULTS = new URL("results.json", import.meta.url);
 
 const chosen = choose();
