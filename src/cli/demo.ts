@@ -1,6 +1,6 @@
 // `margind demo`: the whole program on real input. The bundled exchange replays the six days around 12 March 2020 over real HTTP;
 // the real daemon polls it at the real spacing and tells the terminal, and Slack or a mail server too when the environment
-// names them. Only one thing is not real: the wall clock runs through six days in about 40 seconds.
+// names them. Only one thing is not real: the wall clock runs through six days in about 45 seconds.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,7 +9,7 @@ import type { RequestInfo } from "../binance/client.ts";
 import type { Config } from "../config/config.ts";
 import { loadConfig } from "../config/load.ts";
 import { clockTime, level } from "../core/format.ts";
-import type { NotifyError, OutboxRow } from "../core/ports.ts";
+import type { Clock, NotifyError, OutboxRow } from "../core/ports.ts";
 import { TOLD_ONCE } from "../core/rules/types.ts";
 import type { Snapshot } from "../core/store.ts";
 import { systemClock } from "../lib/clock.ts";
@@ -23,22 +23,30 @@ import { count } from "./text.ts";
 
 const KEY = { apiKey: "demo-key", secret: "demo-secret" };
 
-/** Simulated time by parts: fast while nothing happens, slow through the crash. Hours a second of real time. */
-const PACE: readonly { readonly until: string; readonly hoursPerS: number }[] = [
-  { until: "2020-03-12T06:00:00Z", hoursPerS: 10 },
-  { until: "2020-03-12T23:00:00Z", hoursPerS: 2.5 },
-  { until: "2020-03-13T05:00:00Z", hoursPerS: 0.5 },
-  { until: "2020-03-13T12:00:00Z", hoursPerS: 3 },
-  { until: "2020-03-14T10:00:00Z", hoursPerS: 6 },
-  { until: "2020-03-15T00:00:00Z", hoursPerS: 2.5 },
-];
-const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
+/** The moments of 2020 at which the account is polled, UTC: seldom while nothing happens, often where the market falls. */
+const MOMENTS = [
+  ...["03-10T12:00", "03-11T06:00", "03-12T00:00", "03-12T09:00", "03-12T11:00", "03-12T22:40"],
+  ...["03-12T23:20", "03-12T23:30", "03-12T23:35", "03-12T23:40"],
+  ...["03-13T00:00", "03-13T00:40", "03-13T01:20", "03-13T01:40", "03-13T02:20", "03-13T02:40", "03-13T03:40"],
+  ...["03-13T06:00", "03-13T12:00", "03-14T00:00", "03-14T12:00", "03-14T16:00", "03-14T20:00"],
+].map((text) => Date.parse(`2020-${text}Z`));
+const DAY_MS = 86_400_000;
 const DRAIN_MS = 10_000;
+
+/** One of three seconds, two while something fires: the rest is for what is read beside the polls. */
+const POLL = "0-59/3 * * * * *";
+const POLL_WHEN_FIRING = "1-59/3 * * * * *";
+/** Nothing else sleeps so long: by it the demo's clock knows the price feed. */
+const PRICES_EVERY_MS = 1_001;
+const LOOK_EVERY_MS = 20;
+/** A moment lasts at least so long: between the polls other things are to be read, and people read what it prints. */
+const MOMENT_MS = 1_500;
+/** So long after it was asked for an answer was surely looked at, and so long before a second begins the price feed may wake. */
+const MARGIN_MS = 60;
 
 export async function demo(): Promise<void> {
   const path = crashPath();
-  const wall = demoWall(path.startMs);
+  const wall = demoClock(path.startMs);
   const folder = mkdtempSync(join(tmpdir(), "margind-demo-"));
   const exchange = await openExchange(path, wall.nowMs);
   try {
@@ -70,10 +78,10 @@ function openExchange(path: BarsPath, simNowMs: () => number): Promise<Simulator
   });
 }
 
-async function replay(config: Config, exchange: Simulator, wall: Wall, path: BarsPath): Promise<void> {
+async function replay(config: Config, exchange: Simulator, wall: DemoClock, path: BarsPath): Promise<void> {
   const tally = createTally();
   const daemon = await startDaemon(config, {
-    clock: { ...systemClock, wallMs: wall.nowMs },
+    clock: wall.clock,
     random: Math.random,
     log: makeLogger({ level: "error", format: "pretty", write: (line) => void process.stderr.write(line) }),
     out: process.stdout,
@@ -99,45 +107,58 @@ async function replay(config: Config, exchange: Simulator, wall: Wall, path: Bar
   if (undelivered > 0) throw new CommandError("Not everything was delivered: see the messages above.");
 }
 
-/** Until the prices end or somebody stops it. Prints a line a day. */
-async function untilEnd(daemon: Daemon, wall: Wall, path: BarsPath): Promise<void> {
+/** Until the last moment or until somebody stops it. Prints a line a day. */
+async function untilEnd(daemon: Daemon, { isOver }: DemoClock, path: BarsPath): Promise<void> {
   const interrupted = untilInterrupted();
   let day = 0;
-  while (wall.nowMs() < path.endMs && !interrupted.aborted) {
+  while (!isOver() && !interrupted.aborted) {
     await systemClock.sleep(100);
     const [seen] = daemon.store.snapshots();
-    if (seen === undefined || Math.floor(wall.nowMs() / DAY_MS) === day) continue;
-    day = Math.floor(wall.nowMs() / DAY_MS);
-    process.stdout.write(dayLine(wall.nowMs(), path.priceAt("BTCUSDT", wall.nowMs()), seen));
+    const seenMs = seen?.okAtMs.cross ?? 0;
+    if (seen === undefined || Math.floor(seenMs / DAY_MS) === day) continue;
+    day = Math.floor(seenMs / DAY_MS);
+    process.stdout.write(dayLine(seenMs, path.priceAt("BTCUSDT", seenMs), seen));
   }
 }
 
-type Wall = ReturnType<typeof demoWall>;
+type DemoClock = ReturnType<typeof demoClock>;
 
-/** Wall time of the demo. It moves only when a poll begins and stands meanwhile, so that ages of data are real ages. */
-function demoWall(startMs: number) {
-  let zeroMs: number | undefined;
+/**
+ * Real but for its wall, which stands still, so that ages of data are real ages. It moves to the next moment when the price feed wakes,
+ * and lets that wake between two polls: prices and levels must be of one moment, or the daemon trusts neither.
+ */
+function demoClock(startMs: number) {
+  const moments = [...MOMENTS];
   let atMs = startMs;
-  return {
-    nowMs: () => atMs,
-    onRequest({ path, startedMonoMs }: RequestInfo): void {
-      if (path !== "/sapi/v1/margin/account") return;
-      zeroMs ??= startedMonoMs;
-      atMs = simulated(startMs, (startedMonoMs - zeroMs) / 1000);
+  let isOver = false;
+  let movedMs = systemClock.monoMs();
+  let [crossMs, isolatedMs] = [0, 0];
+  /** The account was read at this moment, cross first, and it is not being read again. */
+  const isPolled = () => movedMs < crossMs && crossMs < isolatedMs && systemClock.monoMs() - isolatedMs >= MARGIN_MS;
+  const isTime = () =>
+    isPolled() && systemClock.monoMs() - movedMs >= MOMENT_MS && systemClock.wallMs() % 1000 < 1000 - MARGIN_MS;
+  const clock: Clock = {
+    ...systemClock,
+    wallMs: () => atMs,
+    async sleep(ms, signal) {
+      if (ms !== PRICES_EVERY_MS) return systemClock.sleep(ms, signal);
+      do await systemClock.sleep(LOOK_EVERY_MS, signal);
+      while (!isTime());
+      isOver = moments.length === 0;
+      movedMs = systemClock.monoMs();
+      atMs = moments.shift() ?? atMs;
     },
   };
-}
-
-function simulated(startMs: number, realS: number): number {
-  let atMs = startMs;
-  let leftS = realS;
-  for (const { until, hoursPerS } of PACE) {
-    const lengthS = (Date.parse(until) - atMs) / (hoursPerS * HOUR_MS);
-    if (leftS <= lengthS) return Math.round(atMs + leftS * hoursPerS * HOUR_MS);
-    atMs = Date.parse(until);
-    leftS -= lengthS;
-  }
-  return Math.round(atMs + leftS * HOUR_MS);
+  return {
+    clock,
+    nowMs: clock.wallMs,
+    /** The last moment was polled. */
+    isOver: () => isOver,
+    onRequest({ path, startedMonoMs }: RequestInfo): void {
+      if (path === "/sapi/v1/margin/account") crossMs = startedMonoMs;
+      if (path === "/sapi/v1/margin/isolated/account") isolatedMs = startedMonoMs;
+    },
+  };
 }
 
 // ---------------------------------------------------------------- config
@@ -164,10 +185,7 @@ function channelsFrom(env: Readonly<Record<string, string | undefined>>): Readon
   return { ...(isSet("SLACK_BOT_TOKEN", "SLACK_CHANNEL") && { slack }), ...(isSet("SMTP_URL", "MAIL_TO") && { mail }) };
 }
 
-/** Two of three seconds, so that the third has room for what is read beside the polls. */
-const POLLS = "0-59/3,1-59/3 * * * * *";
-
-// The built-in rules, as they are. Only what is measured in time is stretched or squeezed, because six days pass in 40 seconds.
+// The built-in rules, as they are. Only what is measured in time is stretched or squeezed, because six days pass in 45 seconds.
 function writeConfig(
   folder: string,
   { url, streamUrl }: Pick<Simulator, "url" | "streamUrl">,
@@ -177,15 +195,20 @@ function writeConfig(
   const notifiers = { terminal: { type: "console" }, ...channels };
   const config = {
     stateDir: join(folder, "state"),
-    exchange: { baseUrl: url, stream: { riskUrl: streamUrl, userUrl: `${streamUrl}/ws-api/v3` } },
-    accounts: { main: { apiKey: KEY.apiKey, apiSecret: KEY.secret, poll: POLLS } },
-    flows: { poll: "*/15 * * * * *", isolated: "none" },
-    transfers: { poll: "*/3 * * * * *", isolated: "none" },
-    delistings: { poll: "*/6 * * * * *" },
+    exchange: {
+      baseUrl: url,
+      prices: { every: `${PRICES_EVERY_MS}ms` },
+      stream: { riskUrl: streamUrl, userUrl: `${streamUrl}/ws-api/v3` },
+    },
+    accounts: { main: { apiKey: KEY.apiKey, apiSecret: KEY.secret, poll: POLL, pollWhenFiring: POLL_WHEN_FIRING } },
+    flows: false, // nothing is liquidated here, and the key's lane is narrow
+    transfers: { poll: "2-59/6 * * * * *", isolated: "none" },
+    delistings: { poll: "5-59/6 * * * * *" },
+    interest: { poll: "2-59/20 * * * * *" },
     stream: true,
-    watchdog: { staleAfter: "7d" }, // a busy machine skips hours of the demo's time between two looks
+    watchdog: { staleAfter: "7d" }, // hours of the demo's time pass between two looks
     notifiers,
-    routes: [{ notify: Object.keys(notifiers), repeatEvery: "12h" }],
+    routes: [{ notify: Object.keys(notifiers), repeatEvery: "1d" }],
   };
   writeFileSync(file, JSON.stringify(config), { mode: 0o600 }); // JSON is YAML
   return file;
@@ -195,10 +218,11 @@ function writeConfig(
 
 function greeting(url: string, channels: Readonly<Record<string, object>>): string {
   const also = Object.keys(channels).length === 0 ? "" : ` It also sends to: ${Object.keys(channels).join(", ")}.`;
-  return `margind demo: Bitcoin's crash of March 2020, six days in about 40 seconds.
-The bundled exchange (${url}) replays real hourly prices; the real daemon polls it two seconds of three.
-The book: 13.6 BTC and 260 LINK against 45,000 USDT of debt in the cross account, and an isolated BTCUSDT long.
-Transfers and delistings are read every few real seconds: here they are told late, and a transfer with the time at which it was told.
+  return `margind demo: Bitcoin's crash of March 2020, six days in about 45 seconds.
+The bundled exchange (${url}) replays real hourly prices; the real daemon polls it at moments of those days, minutes or hours apart.
+The book: 13.54 BTC and 400 LINK against 45,000 USDT of debt in the cross account, and an isolated BTCUSDT long.
+What is not read at such a moment but every few real seconds is told late: a delisting, and a transfer with the time at which it was told.
+How long it is to liquidation at the pace of now needs polls every few minutes, and is not told here.
 Below is what a person would have received, with the simulated time (UTC).${also}
 
 `;
@@ -224,7 +248,8 @@ function createTally() {
   let leastGapMs = Number.POSITIVE_INFINITY;
   const delivered = new Map<string, number>();
   return {
-    onRequest({ path, gapMs }: RequestInfo): void {
+    onRequest({ account, path, gapMs }: RequestInfo): void {
+      if (account === "") return; // without a key, in a lane of its own
       if (path === "/sapi/v1/margin/account") polls += 1;
       leastGapMs = Math.min(leastGapMs, gapMs ?? Number.POSITIVE_INFINITY);
     },

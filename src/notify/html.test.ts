@@ -22,6 +22,11 @@ test("several alerts have a title, a bar in its colour each, and the short ones 
   expect(html).toContain("• INFO · main · BNBUSDT");
 });
 
+test("a number is not parted from its unit at the end of a line", () => {
+  const html = renderHtml(long(["5 / 10 % of 8,302.63 USDT since 12 Mar 22:40 UTC"]), "en");
+  expect(html).toContain("5 / 10&nbsp;% of 8,302.63&nbsp;USDT since 12 Mar 22:40&nbsp;UTC");
+});
+
 const long = (lines: readonly string[]): Message => ({
   ...critical,
   sections: critical.sections.map((section) => ({ ...section, lines })),

@@ -59,8 +59,8 @@ export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (char) => ENTITY[char] ?? char);
 }
 
-/** A per cent sign stays with its number. */
-const line = (text: string): string => escapeHtml(clean(text)).replaceAll(" %", "&nbsp;%");
+/** A per cent sign, or the asset of an amount, stays with its number. */
+const line = (text: string): string => escapeHtml(clean(text)).replace(/(?<=\d) (?=%|[A-Z]{2,}\b)/g, "&nbsp;");
 
 function titleRow({ title, severity }: Message): string {
   const style = `${FONT}${WRAP}font-size:19px;line-height:25px;font-weight:700;color:${PALETTE[severity].text};`;

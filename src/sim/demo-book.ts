@@ -1,8 +1,9 @@
 // The positions of the demo, made for the crash of March 2020 (the bundled bars), and what their owner does in it.
-// Cross: 45,000 USDT of debt against 13.6 BTC and 260 LINK: calm until the evening of 12 March, level 1.19 at the low, above 1.5 again in
-// the same night, and well above once the owner has halved the debt. Isolated BTCUSDT: a long taken at 3x near 7,040; its
-// stop-loss sells four fifths at the first low without repaying the debt, so the pair hangs between its margin call and its
-// liquidation for half a day until the owner adds collateral. Isolated ETHUSDT: open and empty, the pair that must never alarm.
+// Cross: 45,000 USDT of debt against 13.54 BTC and 400 LINK: calm until the evening of 12 March, level 1.19 at the low of the night, calm
+// again once the owner has brought in 5,000 USDT and repaid them, and far above once he has repaid most of the debt. Isolated
+// BTCUSDT: a long taken at 3x near 7,040; its stop-loss sells four fifths at the first low without repaying the debt, so the pair
+// hangs between its margin call and its liquidation for half a day until the owner brings in money and repays. Isolated ETHUSDT: open and
+// empty, the pair that must never alarm.
 // Beside the crash: a transfer out, and the LINK that a made-up delisting meets, until the owner sells them.
 import { readFileSync } from "node:fs";
 import { deposit, inTurn, repay, type ScriptedAction, sell, withdraw } from "./actions.ts";
@@ -19,8 +20,8 @@ export const crashPath = (): BarsPath => barsPath(parseBars(readFileSync(CRASH_C
 export function demoBook(): Book {
   return bookOf({
     cross: crossBook([
-      holding("BTC", { free: 13.6 }),
-      holding("LINK", { free: 260 }),
+      holding("BTC", { free: 13.54 }),
+      holding("LINK", { free: 400 }),
       holding("USDT", { borrowed: 45_000 }),
     ]),
     isolated: [pairBook("BTCUSDT", { base: { free: 2.985 }, quote: { borrowed: 14_000 } }), pairBook("ETHUSDT")],
@@ -30,7 +31,8 @@ export function demoBook(): Book {
 const TRANSFER_MS = Date.parse("2020-03-10T00:00:00Z");
 const STOP_LOSS_MS = Date.parse("2020-03-12T10:40:00Z");
 const RESCUE_MS = Date.parse("2020-03-12T23:10:00Z");
-const SELL_LINK_MS = Date.parse("2020-03-13T08:00:00Z");
+const REPAY_MS = Date.parse("2020-03-13T02:25:00Z");
+const SELL_LINK_MS = Date.parse("2020-03-13T05:00:00Z");
 const DELEVERAGE_MS = Date.parse("2020-03-14T12:00:00Z");
 
 /** What the exchange announces in the demo. */
@@ -60,14 +62,20 @@ export function demoActions(apiKey: string): readonly ScriptedAction[] {
     {
       atMs: RESCUE_MS,
       apiKey,
-      text: "isolated BTCUSDT: the owner adds 3,000 USDT of collateral",
-      change: deposit("BTCUSDT", "USDT", 3_000),
+      text: "isolated BTCUSDT: the owner brings in 2,000 USDT and repays them",
+      change: inTurn(deposit("BTCUSDT", "USDT", 2_000), repay("BTCUSDT", "USDT", 2_000)),
+    },
+    {
+      atMs: REPAY_MS,
+      apiKey,
+      text: "cross: the owner brings in 5,000 USDT and repays them",
+      change: inTurn(deposit("cross", "USDT", 5_000), repay("cross", "USDT", 5_000)),
     },
     {
       atMs: SELL_LINK_MS,
       apiKey,
-      text: "cross: the owner sells 255 LINK",
-      change: sell("cross", "LINK", 255, "USDT"),
+      text: "cross: the owner sells 395 LINK",
+      change: sell("cross", "LINK", 395, "USDT"),
     },
     {
       atMs: DELEVERAGE_MS,
