@@ -5,13 +5,23 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
-    include: ["src/**/*.test.ts", "test/**/*.test.ts"],
-    exclude: ["test/e2e/**"],
+    projects: [
+      // core/ is pure, so its files may share a process: starting one costs more than most of them.
+      { extends: true, test: { name: "core", include: ["src/core/**/*.test.ts"], isolate: false } },
+      {
+        extends: true,
+        test: {
+          name: "rest",
+          include: ["src/**/*.test.ts", "test/**/*.test.ts"],
+          exclude: ["src/core/**", "test/e2e/**"],
+        },
+      },
+    ],
     watch: false,
     // Processes, not threads: file locks and signals belong to a process, and both are tested.
     pool: "forks",
-    // More than there are cores: most of the time is spent waiting for sockets and processes.
-    maxWorkers: Math.max(3, availableParallelism()),
+    // More than there are cores: whole-program tests use a seventh of one, and wait for sockets, processes and polls for the rest.
+    maxWorkers: availableParallelism() + 3,
     // A zone that is nobody's default: a test that leans on the machine's own zone fails everywhere, not only abroad.
     env: { TZ: "Pacific/Chatham" },
     // Far above what any test needs: on a busy machine a test may be slow, but it must not hang.

@@ -9,6 +9,8 @@ export interface Bench {
   readonly root: string;
   /** The installed program: main.js of the unpacked package. */
   readonly main: string;
+  /** Also what takes long and has never shown anything else. */
+  readonly isThorough: boolean;
 }
 
 export interface Check {

@@ -10,6 +10,9 @@ const TRACED = "?pwrite64,?pwritev,?fsync,?fdatasync,?ftruncate,?unlink,?unlinka
 /** Longer than anybody waits for the program, and not for ever. */
 const HELD = "90s";
 
+/** How SQLite writes. */
+export const WRITE = "pwrite64";
+
 /** The nth call of this name. */
 export interface Point {
   readonly call: string;
@@ -56,17 +59,28 @@ export function callsIn(log: string): ReadonlyMap<string, number> {
  * One write of each commit, in the middle of it. What lies between two syncs is one: whichever of its writes fails, it is the same
  * line of the program that hears of it.
  */
-export function writesOfCommits(log: string): number[] {
+export const writesOfCommits = (log: string): number[] =>
+  commitsIn(log).flatMap((writes) => writes[Math.floor(writes.length / 2)] ?? []);
+
+/**
+ * Of each commit the writes before which a death leaves something else behind: nothing of it, and all but its end. Any place between
+ * leaves what the second does, a commit that never ended, only shorter.
+ */
+export const edgesOfCommits = (log: string): number[] =>
+  commitsIn(log).flatMap((writes) => [...new Set([...writes.slice(0, 1), ...writes.slice(-1)])]);
+
+/** The writes to a database between two other calls, each as the how manieth of all. */
+function commitsIn(log: string): number[][] {
   const calls = [...linesOf(log).matchAll(/^\d+ +(\w+)\(/gm)].map(([, call]) => call);
   const groups: number[][] = [];
   let nth = 0;
   for (const [index, call] of calls.entries()) {
-    if (call !== "pwrite64") continue;
+    if (call !== WRITE) continue;
     nth += 1;
     if (calls[index - 1] !== call) groups.push([]);
     groups.at(-1)?.push(nth);
   }
-  return groups.flatMap((group) => group[Math.floor(group.length / 2)] ?? []);
+  return groups;
 }
 
 /** A call is written down when it begins: then a program that is to be held there is held. */

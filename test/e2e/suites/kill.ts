@@ -1,5 +1,5 @@
-// Killed at every write: the installed daemon is ended at the 1st, 2nd, 3rd … change of its files while it tells of an incident, and
-// started again; and its disk fails at that place, once or for good. After each the promise of delivery is checked, at the channels
+// Killed at every write: the installed daemon is ended at each change of its files while it tells of an incident (of the writes of one
+// commit only where it makes a difference, unless it is to be thorough), and started again; and its disk fails at that place, once or for good. After each the promise of delivery is checked, at the channels
 // and in the database. Every point is a world of its own, several at a time: they mostly wait.
 import { cpSync, existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -10,6 +10,7 @@ import { breaches, duplicatesIn, lostRows, stateBreaches, uncommitted } from "..
 import { isAtRest, readState } from "../state.ts";
 import {
   callsIn,
+  edgesOfCommits,
   type Failure,
   failingAt,
   holdingAt,
@@ -20,6 +21,7 @@ import {
   onlyLooking,
   type Point,
   type Tracer,
+  WRITE,
   whyNotTraced,
   writesOfCommits,
 } from "../strace.ts";
@@ -32,7 +34,7 @@ const FAILURES_MAX = 4;
 /** A program that SIGTERM ends has put its affairs in order. */
 const GOOD = 0;
 
-const KILLED = "killed at every write of fire → Slack → e-mail → resolve and started again";
+const KILLED = "killed in every commit of fire → Slack → e-mail → resolve and started again";
 
 export async function kill(check: Check, bench: Bench): Promise<void> {
   const why = await whyNotTraced();
@@ -40,6 +42,7 @@ export async function kill(check: Check, bench: Bench): Promise<void> {
   const open = worldsIn(join(bench.folder, "kill"), bench.main);
   let calls: ReadonlyMap<string, number> = new Map();
   let commits: readonly number[] = [];
+  let edges: readonly number[] = [];
 
   await check("left alone, fire → Slack → e-mail → resolve is told once on each channel", async () => {
     expect(why === undefined, `${why}`);
@@ -47,6 +50,7 @@ export async function kill(check: Check, bench: Bench): Promise<void> {
     const log = await undisturbed(open, onlyLooking);
     calls = callsIn(log);
     commits = writesOfCommits(log);
+    edges = edgesOfCommits(log);
     expect(commits.length > 1 && calls.has("fsync"), `strace saw only ${namesOf(calls)}`);
     return namesOf(calls);
   });
@@ -58,7 +62,11 @@ export async function kill(check: Check, bench: Bench): Promise<void> {
       if (one !== undefined) killed.push(one);
       return one;
     };
-    await forEach([...calls].flatMap(everyOf), kill);
+    const points = [...calls].flatMap(([call, count]) => {
+      if (call !== WRITE || bench.isThorough) return everyOf([call, count]);
+      return edges.map((nth) => ({ call, nth }));
+    });
+    await forEach(points, kill);
     await forEach([...calls.keys()], (call) => beyond({ call, nth: (calls.get(call) ?? 0) + 1 }, kill));
     expect(killed.length > 0, "nothing was killed");
     const duplicates = killed.reduce((sum, one) => sum + one.duplicates, 0);
@@ -74,14 +82,14 @@ export async function kill(check: Check, bench: Bench): Promise<void> {
       expect(hits > failures.length / 2, `the failure came at ${hits} of ${failures.length} points only`);
       return `${hits} points`;
     });
-  const full = commits.map((nth) => ({ call: "pwrite64", nth, error: "ENOSPC", isLasting: true }) as const);
+  const full = commits.map((nth) => ({ call: WRITE, nth, error: "ENOSPC", isLasting: true }) as const);
   const sync = everyOf(["fsync", calls.get("fsync") ?? 0]).map(
     (point) => ({ ...point, error: "EIO", isLasting: false }) as const,
   );
   // A full disk and a broken one in turn: every commit meets one of them, in half the time.
   const once = commits.map((nth, index) => {
     const error = index % 2 === 0 ? "ENOSPC" : "EIO";
-    return { call: "pwrite64", nth, error, isLasting: false } as const;
+    return { call: WRITE, nth, error, isLasting: false } as const;
   });
   await trouble("a write that fails once, on a full or a broken disk, stops no alert, in whichever commit", once);
   await trouble("a disk that stays full stops no alert, from whichever commit on", full);

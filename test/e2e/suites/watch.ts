@@ -188,7 +188,9 @@ const textOf = (mail: StoredMail | undefined): string => mail?.parsed.text ?? ""
 
 function expectAlert(mail: StoredMail | undefined, level: string): void {
   const text = textOf(mail);
-  const words = ["INFO", "main", `level ${level}`, "below 1.50", "Liquidation at 1.10", "USDT", "#"];
+  const known = ["INFO", "main", `level ${level}`, "below 1.50", "Liquidation at 1.10", "USDT", "#"];
+  const derived = ["to 1.53", "BTC alone", "falls 5 / 10 / 20 %"]; // from the simulated exchange's public prices
+  const words = [...known, ...derived];
   const missing = words.filter((word) => !text.includes(word));
   expect(missing.length === 0, `the mail lacks ${missing.join(", ")}:${indent(text)}`);
   expect((mail?.parsed.html ?? "").includes(level), "its HTML part lacks the level");
