@@ -109,10 +109,14 @@ const SPIKE = { everyHours: 60, lastsHours: 7, times: 8 };
 /** The same for every account. Nothing is unusual in the calm. */
 export function rateBodies(assets: readonly string[], atMs: number, calmMs: number): Body[] {
   return assets.map((name) => {
-    const hour = Math.floor(atMs / HOUR) + 11 * name.charCodeAt(0);
-    const isSpike = atMs < calmMs && hour % SPIKE.everyHours < SPIKE.lastsHours;
-    return { asset: name, nextHourlyInterestRate: amount(isSpike ? SPIKE.times * USUAL_RATE : USUAL_RATE) };
+    const rate = isSpike(name, atMs, calmMs) ? SPIKE.times * USUAL_RATE : USUAL_RATE;
+    return { asset: name, nextHourlyInterestRate: amount(rate) };
   });
+}
+
+export function isSpike(asset: string, atMs: number, calmMs: number): boolean {
+  const hour = Math.floor(atMs / HOUR) + 11 * asset.charCodeAt(0);
+  return atMs < calmMs && hour % SPIKE.everyHours < SPIKE.lastsHours;
 }
 
 /** Without these a row of a history or of the schedule says nothing. */

@@ -7,7 +7,7 @@ import type { Memory, Store } from "../../src/core/store.ts";
 import { decodeBody, decodeHistoryRow, decodeSnapshot, decodeState } from "../../src/store/decode.ts";
 import type { Deed } from "./history.ts";
 import type { Random } from "./random.ts";
-import { type Death, type DiskPlan, faultAt } from "./scenario.ts";
+import { type Death, type DiskPlan, type Episode, faultAt } from "./scenario.ts";
 import { Died, type Life, SECOND, type Time } from "./time.ts";
 
 /** One outbox row as it lies on the disk. */
@@ -60,6 +60,8 @@ function readEvent({ account, body, isTold }: StoredRowOfHistory): StoredEvent {
 
 export interface DiskParts {
   readonly plan: DiskPlan;
+  /** There is room for alerts and not for what is remembered. */
+  readonly tight: readonly Episode<"tight">[];
   readonly calmMs: number;
   readonly random: Random;
   readonly time: Time;
@@ -70,7 +72,7 @@ export interface DiskParts {
 
 type Undo = () => void;
 
-export function createDisk({ plan, calmMs, random, time, record, mayDie }: DiskParts): Disk {
+export function createDisk({ plan, tight, calmMs, random, time, record, mayDie }: DiskParts): Disk {
   const content: Content = {
     alerts: new Map(),
     snapshots: new Map(),
@@ -85,15 +87,20 @@ export function createDisk({ plan, calmMs, random, time, record, mayDie }: DiskP
   let unsynced: Undo[][] = [];
 
   const fault = () => faultAt(plan, time.nowMs(), calmMs, random);
+  const isTight = () => tight.some(({ fromMs, untilMs }) => time.nowMs() >= fromMs && time.nowMs() < untilMs);
 
   /** Runs a transaction; what it changes can be taken back. */
-  function write<T>(work: (undo: Undo[]) => T): {
+  function write<T>(
+    work: (undo: Undo[]) => T,
+    isLarge = false,
+  ): {
     readonly result: T | undefined;
     readonly failure: StoreError | undefined;
   } {
     const kind = fault();
     if (kind === "slow") time.stall(random.between(SECOND, 20 * SECOND));
-    if (kind === "full") return { result: undefined, failure: new StoreError("the disk is full") };
+    if (kind === "full" || (isLarge && isTight()))
+      return { result: undefined, failure: new StoreError("the disk is full") };
     const isError = (errorsDue[0] ?? Number.POSITIVE_INFINITY) <= time.nowMs();
     if (isError) errorsDue = errorsDue.slice(1);
     if (isError && random.chance(0.5)) return { result: undefined, failure: new StoreError("input/output error") };
@@ -171,25 +178,28 @@ export function createDisk({ plan, calmMs, random, time, record, mayDie }: DiskP
         alive();
         mayDie(life, "before commit");
         alive();
-        const done = write((undo) => {
-          for (const { id, state } of change.alerts) {
-            const name = `${id.account}|${id.subject}|${id.rule}`;
-            put(undo, content.alerts, name, state === undefined ? undefined : JSON.stringify(state));
-          }
-          for (const { account, stream, row, isTold } of change.events ?? []) {
-            const name = `${account}|${streamName(stream)}|${row.id}`;
-            if (!content.events.has(name))
-              put(undo, content.events, name, { account, body: JSON.stringify(row), isTold });
-          }
-          for (const { name, value } of change.facts ?? []) put(undo, content.facts, name, value);
-          for (const memory of change.memories ?? []) {
-            const name = `${memory.account}|${memory.subject}|${memory.kind}`;
-            put(undo, content.memories, name, memory.body === null ? undefined : memory);
-          }
-          if (change.snapshot !== undefined)
-            put(undo, content.snapshots, change.snapshot.account, JSON.stringify(change.snapshot));
-          return change.rows.flatMap((row) => add(undo, row) ?? []);
-        });
+        const done = write(
+          (undo) => {
+            for (const { id, state } of change.alerts) {
+              const name = `${id.account}|${id.subject}|${id.rule}`;
+              put(undo, content.alerts, name, state === undefined ? undefined : JSON.stringify(state));
+            }
+            for (const { account, stream, row, isTold } of change.events ?? []) {
+              const name = `${account}|${streamName(stream)}|${row.id}`;
+              if (!content.events.has(name))
+                put(undo, content.events, name, { account, body: JSON.stringify(row), isTold });
+            }
+            for (const { name, value } of change.facts ?? []) put(undo, content.facts, name, value);
+            for (const memory of change.memories ?? []) {
+              const name = `${memory.account}|${memory.subject}|${memory.kind}`;
+              put(undo, content.memories, name, memory.body === null ? undefined : memory);
+            }
+            if (change.snapshot !== undefined)
+              put(undo, content.snapshots, change.snapshot.account, JSON.stringify(change.snapshot));
+            return change.rows.flatMap((row) => add(undo, row) ?? []);
+          },
+          (change.memories ?? []).length > 0,
+        );
         const added = done.failure === undefined ? done.result : undefined;
         record(life, { kind: "commit", change, added, isStored: done.result !== undefined });
         if (change.rows.length > 0) mayDie(life, "after commit");

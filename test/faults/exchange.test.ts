@@ -1,12 +1,14 @@
 // What the simulated exchange answers about prices and rates, as the real client reads it: right, failing, silent and taken away.
 import { expect, test } from "vitest";
 import { createBinance } from "../../src/binance/client.ts";
+import type { Prices } from "../../src/core/market.ts";
 import { silentLog } from "../../src/lib/log.ts";
 import { Secret } from "../../src/lib/secret.ts";
 import { NO_STREAM } from "../support/no-stream.ts";
 import { drawBooks } from "./books.ts";
 import { createFakeExchange, KEYS, PATHS } from "./exchange.ts";
 import type { Deed } from "./history.ts";
+import { PRICE_LIES, type PriceLie } from "./priced.ts";
 import { createRandom } from "./random.ts";
 import { drawScenario, type ExchangeFault, type Scenario } from "./scenario.ts";
 import { BEGIN_MS, createTime, DAY, HOUR, type Life, SECOND } from "./time.ts";
@@ -19,16 +21,19 @@ interface Setup {
   /** Meets every request. */
   readonly fault?: ExchangeFault;
   readonly bans?: Scenario["exchange"]["bans"];
+  /** What all public prices do. */
+  readonly lie?: PriceLie;
   readonly seed?: number;
 }
 
-function open({ fault, bans = [], seed = 1 }: Setup = {}) {
+function open({ fault, bans = [], lie, seed = 1 }: Setup = {}) {
   const drawn = drawScenario(seed, { days: 2, isLive: true });
   const episodes = fault === undefined ? [] : [{ kind: fault, fromMs: 0, untilMs: BEGIN_MS + DAY, share: 1 }];
   const kinds = fault === undefined ? [] : [fault];
   const scenario: Scenario = {
     ...drawn,
     beside: undefined,
+    priced: { lies: lie === undefined ? [] : [{ kind: lie, fromMs: 0, untilMs: BEGIN_MS + DAY, share: 1 }], tight: [] },
     exchange: { ...drawn.exchange, kinds, rate: 0, episodes, bans },
   };
   const { calmMs, endMs } = scenario;
@@ -103,6 +108,36 @@ test("prices are those of the truth, for whoever asks without a key", async () =
   expect(await prices(["BTCUSDT", "NOPE"])).toMatchObject({ ok: false, failure: { exchangeCode: -1121 } });
   expect(asked()).toEqual(Array(4).fill(`public ${PATHS.prices}`));
   expect(replies()).toEqual(Array(4).fill("other"));
+});
+
+test.each<[PriceLie, object]>([
+  ["half", { ok: true, value: expect.toSatisfy((all: Prices) => all.get("BTCUSDT") === PRICE / 2) }],
+  ["double", { ok: true, value: expect.toSatisfy((all: Prices) => all.get("BTCUSDT") === 2 * PRICE) }],
+  ["one", { ok: true, value: expect.toSatisfy((all: Prices) => all.size === 3) }],
+  ["flapping", { ok: true }],
+  ["stale", { ok: true, value: expect.toSatisfy((all: Prices) => all.size === 3) }],
+  ["missing", { ok: true, value: expect.toSatisfy((all: Prices) => all.size === 2 && !all.has("BTCUSDT")) }],
+  ["unknown", { ok: true }],
+  ["hang", { ok: false }],
+])("prices can lie: %s", async (lie, read) => {
+  expect(await open({ lie }).prices()).toMatchObject(read);
+});
+
+test("a list is unknown as a whole, and what does not stand still is another price at every read", async () => {
+  expect(await open({ lie: "unknown" }).prices(["BTCUSDT", "ETHUSDT"])).toMatchObject({
+    failure: { exchangeCode: -1121 },
+  });
+  const { prices } = open({ lie: "flapping" });
+  expect(await prices(["BTCUSDT"])).not.toEqual(await prices(["BTCUSDT"]));
+});
+
+test("whatever prices say, it is never said of an account, and it costs the account nothing", async () => {
+  for (const lie of PRICE_LIES) {
+    const { prices, asked, replies } = open({ lie });
+    await prices();
+    expect(asked().every((each) => each === `public ${PATHS.prices}`)).toBe(true);
+    expect(new Set(replies())).toEqual(new Set(["other"]));
+  }
 });
 
 test("rates are for a key, and spike now and then", async () => {

@@ -6,6 +6,7 @@ import { type ExchangeError, networkError, stopped, timedOut } from "../../src/b
 import type { Http, Reply as HttpReply, Request } from "../../src/binance/request.ts";
 import {
   type Answer,
+  type Body,
   crossBody,
   pairBody,
   priceBodies,
@@ -18,9 +19,10 @@ import {
 import { AHEAD_MS, type Books } from "./books.ts";
 import type { Deed, Reply, Seen } from "./history.ts";
 import { BESIDE_PATHS, isBeside, isUnsigned, pageOf, textOf } from "./pages.ts";
+import { liedRows, type PriceLie } from "./priced.ts";
 import type { Random } from "./random.ts";
 import { type BanPlan, type Config, type ExchangeFault, faultAt, type Scenario } from "./scenario.ts";
-import { DAY, type Life, MINUTE, SECOND, type Time } from "./time.ts";
+import { DAY, HOUR, type Life, MINUTE, SECOND, type Time } from "./time.ts";
 import type { Truth } from "./truth.ts";
 
 /** Canaries: none of these may ever be seen anywhere. */
@@ -45,7 +47,7 @@ export const PATHS = {
 } as const;
 
 /** Who asks for public prices without a key. */
-const PUBLIC = "public";
+export const PUBLIC = "public";
 
 export interface FakeExchange {
   httpFor(life: Life): Http;
@@ -81,6 +83,8 @@ const RECV_WINDOW_MS = 5000;
 const SIGNATURES_KEPT = 64;
 const RATE_MOST_MS = 600 * SECOND;
 const BAN_MOST_MS = 3 * DAY;
+/** How old the prices are that a lie calls new. */
+const STALE_MS = 6 * HOUR;
 /** Assets in one question for rates. */
 const RATED_MOST = 20;
 
@@ -94,11 +98,12 @@ export function createFakeExchange({
   record,
   mayDie,
 }: ExchangeParts): FakeExchange {
-  const { exchange: plan, beside, calmMs, timeoutMs } = scenario;
+  const { exchange: plan, beside, priced, calmMs, timeoutMs } = scenario;
   const signatures = new Set<string>();
   const bansDue: BanPlan[] = [...plan.bans].sort((a, b) => a.atMs - b.atMs);
   let ban: { readonly untilMs: number; readonly how: BanPlan["how"] } | undefined;
   let requests = 0;
+  let priceReads = 0;
 
   const serverMs = () => Math.floor(time.nowMs() + AHEAD_MS);
 
@@ -115,6 +120,8 @@ export function createFakeExchange({
     if (ban !== undefined && (time.nowMs() >= ban.untilMs || time.nowMs() >= calmMs)) ban = undefined;
     if (ban !== undefined) return { sent: refuse(ban, asked, headers, isSynced), afterMs: latencyMs };
     const fault = faultAt(plan, time.nowMs(), calmMs, random);
+    if (asked.account === PUBLIC && lieNow() === "hang")
+      return { sent: failed(timedOut(timeoutMs), "no answer"), afterMs: timeoutMs };
     if (fault === "hang") return { sent: failed(timedOut(timeoutMs), "no answer"), afterMs: timeoutMs };
     if (fault === "slow")
       return { sent: respond(asked, headers, undefined), afterMs: random.between(1, 0.95 * timeoutMs) };
@@ -213,8 +220,9 @@ export function createFakeExchange({
     if (isGone(path)) return complaint(random.pick([-1016, -1020]), 400);
     const params = new URLSearchParams(query);
     const [one, list] = [params.get("symbol"), params.get("symbols")];
-    const all = priceBodies(config().accounts[0]?.name ?? "", truth, time.nowMs());
-    const traded = fault === "absent" ? all.slice(1) : all;
+    const traded = pricesNow(account, fault);
+    const isUnknown = account === PUBLIC && list !== null && lieNow() === "unknown";
+    if (isUnknown) return complaint(-1121, 400);
     const asked: unknown = list === null ? (one ?? traded.map(({ symbol }) => symbol)) : JSON.parse(list);
     const rows = [asked].flat().map((name) => traded.find(({ symbol }) => symbol === name));
     if (rows.includes(undefined)) return complaint(-1121, 400);
@@ -223,6 +231,20 @@ export function createFakeExchange({
     const { body } = isSpoilt ? spoilPage(rows, random, ["price"]) : { body: rows };
     return json(one !== null && Array.isArray(body) ? body[0] : body, () => ({ kind: "other" }), fault);
   }
+
+  function pricesNow(account: string, fault: ExchangeFault | undefined): readonly Body[] {
+    const owner = config().accounts[0]?.name ?? "";
+    const all = priceBodies(owner, truth, time.nowMs());
+    const traded = fault === "absent" ? all.slice(1) : all;
+    const lie = account === PUBLIC ? lieNow() : undefined;
+    if (lie === undefined) return traded;
+    priceReads += 1;
+    return liedRows(traded, lie, priceReads, priceBodies(owner, truth, time.nowMs() - STALE_MS));
+  }
+
+  /** In force now, of public prices. */
+  const lieNow = (): PriceLie | undefined =>
+    priced?.lies.find(({ fromMs, untilMs }) => time.nowMs() >= fromMs && time.nowMs() < untilMs)?.kind;
 
   function ratesAnswer({ path, query }: Asked, fault: ExchangeFault | undefined): Sent {
     if (isGone(path)) return complaint(random.pick([-1016, -1020]), 400);

@@ -3,6 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { PLANTS } from "./plants.ts";
 import { BESIDE_PLANTS } from "./plants-beside.ts";
+import { PRICED_PLANTS } from "./plants-priced.ts";
 import { drawScenario } from "./scenario.ts";
 import { simulate, type Violation } from "./simulate.ts";
 
@@ -15,9 +16,10 @@ const PATIENCE_MS = 240_000;
 
 /** The first seed in which one of these invariants is broken. */
 async function firstFound(plant: (typeof PLANTS)[number]): Promise<Violation | undefined> {
-  const isBeside = BESIDE_PLANTS.includes(plant);
+  const [isBeside, isPriced] = [BESIDE_PLANTS.includes(plant), PRICED_PLANTS.includes(plant)];
   for (let seed = 1; seed <= PLANTED_SEEDS; seed++) {
-    if (isBeside && drawScenario(seed, OPTIONS).beside === undefined) continue; // it reads nothing that the plant could spoil
+    const { beside, priced } = drawScenario(seed, OPTIONS);
+    if ((isBeside && beside === undefined) || (isPriced && priced === undefined)) continue; // it reads nothing that the plant could spoil
     const { violation } = await simulate(seed, { ...OPTIONS, plant });
     if (violation !== undefined && plant.foundBy.includes(violation.invariant)) return violation;
   }

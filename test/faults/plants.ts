@@ -2,6 +2,7 @@
 // whether it finds them. Nothing in src/ knows of them.
 
 import type { Readers } from "../../src/beside.ts";
+import type { PriceReader } from "../../src/core/market.ts";
 import {
   type Clock,
   type Exchange,
@@ -16,12 +17,21 @@ import type { StartSchedule } from "../../src/schedule.ts";
 import type { Disk } from "./disk.ts";
 import { KEYS } from "./exchange.ts";
 import { BESIDE_PLANTS } from "./plants-beside.ts";
+import { PRICED_PLANTS } from "./plants-priced.ts";
 import { DAY, MINUTE, SECOND } from "./time.ts";
 
 /** What is read of an account. */
 export interface Beside {
   readonly exchange: Exchange;
   readonly readers: Readers;
+}
+
+/** Prices, and what is polled because of them, in one watch. */
+export interface Priced {
+  exchange?(exchange: Exchange): Exchange;
+  beside?(readers: Pick<Readers, "market">): void;
+  schedule?(schedule: StartSchedule): StartSchedule;
+  prices(reader: PriceReader): PriceReader;
 }
 
 export interface Plant {
@@ -36,6 +46,8 @@ export interface Plant {
   clock?(clock: Clock): Clock;
   disk?(disk: Disk): void;
   beside?(parts: Beside): Beside;
+  /** Made anew for every watch. */
+  priced?(): Priced;
   /** After a restart or reload it does not wait for the spacing. */
   readonly isHasty?: boolean;
 }
@@ -93,6 +105,7 @@ export const PLANTS: readonly Plant[] = [
     notifiers: (all) => all.map(droppingOn("ambiguous")),
   },
   ...BESIDE_PLANTS,
+  ...PRICED_PLANTS,
 ];
 
 // ---------------------------------------------------------------- round the store

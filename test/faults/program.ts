@@ -162,6 +162,7 @@ export function createMachine(parts: MachineParts): Machine {
       log,
     });
     const readers = new Map<string, Readers>();
+    const priced = plant.priced?.();
     record(life, { kind: "watching", config, leftovers: store.pending(0) });
     const running = startRunning(
       { ...config, staleAfterMs: scenario.staleAfterMs, locale: { timezone: "UTC", language: "en" } },
@@ -179,11 +180,12 @@ export function createMachine(parts: MachineParts): Machine {
           const beside = { history, market, interest, push: push(life, account.name) };
           const planted = plant.beside?.({ exchange: opened, readers: beside });
           readers.set(account.name, planted?.readers ?? beside);
-          return planted?.exchange ?? plant.exchange?.(opened) ?? opened;
+          priced?.beside?.(beside);
+          return planted?.exchange ?? plant.exchange?.(opened) ?? priced?.exchange?.(opened) ?? opened;
         },
         readers: ({ name }) => readers.get(name),
-        prices: binance.prices,
-        schedule: plant.schedule?.(scheduleOf(life), clock) ?? scheduleOf(life),
+        prices: priced?.prices(binance.prices) ?? binance.prices,
+        schedule: plant.schedule?.(scheduleOf(life), clock) ?? priced?.schedule?.(scheduleOf(life)) ?? scheduleOf(life),
         pulse: pulseOf(life),
         tickMs: scenario.tickMs,
         ...before,

@@ -6,6 +6,7 @@ import type { EventRule, Route, RuleConfig } from "../../src/core/rules/types.ts
 import type { WatchedAccount } from "../../src/watch.ts";
 import { ALLOWED, drawQuirks, type Quirks, SYMBOLS } from "./books.ts";
 import { BESIDE_PATHS } from "./pages.ts";
+import { PRICE_LIES, type PricedPlan, withPriced } from "./priced.ts";
 import { createRandom, type Random } from "./random.ts";
 import { BEGIN_MS, DAY, HOUR, MINUTE, SECOND } from "./time.ts";
 
@@ -103,6 +104,7 @@ export interface Config {
   readonly routes: readonly Route[];
   readonly channels: readonly { readonly name: string; readonly recipients: readonly string[] }[];
   readonly repeatEveryMs: number;
+  readonly prices?: { readonly everyMs: number } | undefined;
 }
 
 /** How the streams behave: each session does a few of these. */
@@ -120,6 +122,8 @@ export interface BesidePlan {
 export interface Scenario {
   readonly seed: number;
   readonly beside: BesidePlan | undefined;
+  /** Undefined in a scenario that reads no prices and watches no speed. */
+  readonly priced: PricedPlan | undefined;
   readonly endMs: number;
   /** From here on nothing goes wrong any more and nothing moves. Beyond the end without --liveness. */
   readonly calmMs: number;
@@ -167,7 +171,11 @@ export function drawScenario(seed: number, { days, isLive }: Options): Scenario 
   // A stream of its own: what is drawn here moves nothing of the rest.
   const more = createRandom(seed, "beside");
   const isBeside = more.chance(BESIDE_SHARE);
-  const configs = isBeside ? withBeside(polled, more) : polled;
+  const read = isBeside ? withBeside(polled, more) : polled;
+  const about = createRandom(seed, "priced");
+  const isPriced = about.chance(PRICED_SHARE);
+  const configs = isPriced ? withPriced(read, about) : read;
+  const priced = isPriced ? drawPriced(span, isFaultFree, about) : undefined;
   const beside = isBeside ? drawBeside(span, isFaultFree, more) : undefined;
   const parts = isFaultFree
     ? {
@@ -182,11 +190,31 @@ export function drawScenario(seed: number, { days, isLive }: Options): Scenario 
         disk: drawDisk(span, random),
         mishaps: drawMishaps(span, configs.length, random),
       };
-  return { seed, endMs, calmMs, isFaultFree, beside, ...timing, configs, isRestless: random.chance(0.5), ...parts };
+  return {
+    seed,
+    endMs,
+    calmMs,
+    isFaultFree,
+    beside,
+    priced,
+    ...timing,
+    configs,
+    isRestless: random.chance(0.5),
+    ...parts,
+  };
 }
 
 /** Each of these runs costs as much as two others. */
 const BESIDE_SHARE = 0.22;
+/** And each of these as much as three. */
+const PRICED_SHARE = 0.16;
+
+/** Prices may lie where nothing else is wrong: they are nobody's evidence. */
+function drawPriced(span: Span, isFaultFree: boolean, random: Random): PricedPlan {
+  const lies = drawEpisodes(random.some(PRICE_LIES, random.pick([0.2, 0.7])), 8, 8 * HOUR, span, random);
+  const isTight = !isFaultFree && random.chance(0.3);
+  return { lies, tight: isTight ? drawEpisodes(["tight"] as const, 3, 6 * HOUR, span, random) : [] };
+}
 
 function drawBeside(span: Span, isFaultFree: boolean, random: Random): BesidePlan {
   const isTakenAway = !isFaultFree && random.chance(0.3);

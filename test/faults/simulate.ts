@@ -63,7 +63,9 @@ export async function simulate(
   const accounts = scenario.beside === undefined ? [] : scenario.configs[0].accounts.map(({ name }) => name);
   const randomFor = (what: string) => createRandom(seed, "books", what);
   const books = drawBooks({ accounts, calmMs, endMs, randomFor });
-  const disk = createDisk({ plan: scenario.disk, calmMs, random: createRandom(seed, "disk"), time, record, mayDie });
+  const { disk: plan, priced } = scenario;
+  const onDisk = { plan, tight: priced?.tight ?? [], calmMs, random: createRandom(seed, "disk") };
+  const disk = createDisk({ ...onDisk, time, record, mayDie });
   plant.disk?.(disk);
   const config = () => machine?.config() ?? scenario.configs[0];
   const exchange = createFakeExchange({

@@ -5,9 +5,11 @@ import { type AlertId, type NewRow, OWN_ACCOUNT, type Severity } from "../../../
 import type { RuleConfig } from "../../../src/core/rules/types.ts";
 import { decodeState } from "../../../src/store/decode.ts";
 import type { Happening, Seen } from "../history.ts";
+import { LONGEST_FALL_MS } from "../priced.ts";
 import type { Config } from "../scenario.ts";
 import { DAY, HOUR, SECOND } from "../time.ts";
-import { covers, judge } from "./judge.ts";
+import { createFalls } from "./falls.ts";
+import { covers, judge, type OfTime } from "./judge.ts";
 import { isFiring, type Mention, mentionsOf, minutes, nameOf, type Oracle, type OracleParts, rankOf } from "./scene.ts";
 
 /** From an answer to its commit: a list that is read in parts waits for the last of them. Below every poll interval. */
@@ -18,7 +20,7 @@ const COMMIT_MS = 1200;
 const BARS_MS = 60 * SECOND;
 const KEPT = 60;
 /** A flood of polls must not push out what a rule still counts from. */
-const KEPT_MS = 3 * 3_600_000;
+const KEPT_MS = LONGEST_FALL_MS + HOUR;
 /** Alerts that last for days have a pace of their own. */
 const SLOW_MS: Readonly<Record<string, Readonly<Record<Severity, number>>>> = {
   "exchange-changed": { critical: HOUR, warning: DAY, info: DAY },
@@ -26,11 +28,15 @@ const SLOW_MS: Readonly<Record<string, Readonly<Record<Severity, number>>>> = {
   "restricted-asset": { critical: 7 * DAY, warning: 7 * DAY, info: 7 * DAY },
 };
 
-interface Look {
+export interface Look {
   readonly atMs: number;
   readonly watch: number;
   readonly seen: Seen;
+  /** What rules say that look back. */
+  readonly ofTime: OfTime;
 }
+
+const said = (rule: RuleConfig, { seen, ofTime }: Look) => judge(rule, seen, ofTime);
 
 export interface AlertOracle extends Oracle {
   /** States as the running program holds them, by alert. */
@@ -50,6 +56,8 @@ export function alerts({ scenario, time, disk, scene, violate }: OracleParts): A
   /** When people were last told of an incident, and how many looks have shown it since. */
   const told = new Map<string, { atMs: number; looks: number }>();
 
+  const falls = createFalls(scene);
+
   const looksOf = (account: string, subject: string): Look[] => looks.get(`${account}|${subject}`) ?? [];
   /** Long enough ago, with a machine that ran all the while. */
   const isWorkedOff = (atMs: number) => time.nowMs() - Math.max(atMs, time.frozenUntilMs()) >= WORK_MS;
@@ -68,8 +76,10 @@ export function alerts({ scenario, time, disk, scene, violate }: OracleParts): A
       if (scene.config !== undefined) expectCaught(account, seen.subject, before, scene.config, watch);
       const isLong = before.length > 2 * KEPT;
       const kept = isLong ? before.filter(({ atMs }, i) => i >= KEPT || atMs > time.nowMs() - KEPT_MS) : before;
-      kept.push({ atMs: time.nowMs(), watch, seen });
-      looks.set(`${account}|${seen.subject}`, kept);
+      const place = `${account}|${seen.subject}`;
+      const look = { atMs: time.nowMs(), watch, seen };
+      kept.push({ ...look, ofTime: falls.judgements(place, look, kept) });
+      looks.set(place, kept);
     }
   }
 
@@ -81,7 +91,7 @@ export function alerts({ scenario, time, disk, scene, violate }: OracleParts): A
     expectGone(account, subject, shown, watch);
     for (const rule of config.rules) {
       if (!covers(rule, subject)) continue;
-      const rank = Math.min(judge(rule, before.seen).sure, judge(rule, last.seen).sure);
+      const rank = Math.min(said(rule, before).sure, said(rule, last).sure);
       if (rank < 0 || !isHeldLongEnough(rule, present)) continue;
       const state = states.get(nameOf({ account, subject: subjectOf(subject), rule: rule.id }));
       if (isFiring(state) && rankOf(state.severity) >= rank) continue;
@@ -105,7 +115,7 @@ export function alerts({ scenario, time, disk, scene, violate }: OracleParts): A
   /** The `for` of the rule has passed, over answers without a gap and clocks that nobody touched. */
   function isHeldLongEnough(rule: RuleConfig, shown: readonly Look[]): boolean {
     if (rule.forMs === 0) return true;
-    const run = runOf(shown, (look) => judge(rule, look.seen).sure >= 0, scenario.staleAfterMs - SLACK_MS);
+    const run = runOf(shown, (look) => said(rule, look).sure >= 0, scenario.staleAfterMs - SLACK_MS);
     const [first, last] = [run[0], run.at(-1)];
     if (first === undefined || last === undefined || scene.disturbedMs >= first.atMs) return false;
     return last.atMs - first.atMs >= rule.forMs + SLACK_MS;
@@ -116,6 +126,7 @@ export function alerts({ scenario, time, disk, scene, violate }: OracleParts): A
   function onCommit(happening: Happening & { readonly kind: "commit" }): void {
     const { change, watch, isStored } = happening;
     const { config } = scene;
+    if (isStored) falls.onStored(change, watch, time.nowMs());
     if (isStored && change.snapshot !== undefined) storedMs.set(change.snapshot.account, time.nowMs());
     if (config === undefined) return;
     const mentions = change.rows.map((row) => ({ row, mentions: mentionsOf(row) }));
@@ -213,14 +224,14 @@ export function alerts({ scenario, time, disk, scene, violate }: OracleParts): A
       last === undefined ||
       last.watch !== watch ||
       !isFresh(last.atMs) ||
-      judge(rule, last.seen).maybe < rankOf(state.severity)
+      said(rule, last).maybe < rankOf(state.severity)
     )
       violate("false", `${nameOf(id)} became ${state.severity}, and ${evidenceWords(last, watch)}`);
     const tookMs = time.nowMs() - (last?.atMs ?? Number.NEGATIVE_INFINITY);
     if (scenario.isFaultFree && isSettledIn() && !isInParts(id, config) && tookMs > COMMIT_MS)
       violate("P7", `nothing is wrong anywhere, and ${nameOf(id)} was committed ${tookMs} ms after the answer`);
     if (!isOpening || rule.forMs === 0) return;
-    const sinceMs = heldSince(account, subject, (look) => judge(rule, look.seen).maybe >= 0);
+    const sinceMs = heldSince(account, subject, (look) => said(rule, look).maybe >= 0);
     if (time.nowMs() - sinceMs < rule.forMs - SLACK_MS)
       violate(
         "false",
@@ -241,7 +252,7 @@ export function alerts({ scenario, time, disk, scene, violate }: OracleParts): A
     }
     const rule = config.rules.find((each) => each.id === ruleId);
     if (rule === undefined) return;
-    const isLeft = isNew && isThere(account, subject) && judge(rule, last.seen).heldSure < rankOf(before.severity);
+    const isLeft = isNew && isThere(account, subject) && said(rule, last).heldSure < rankOf(before.severity);
     const isOlder = last !== undefined && last.atMs < (movedMs.get(nameOf(id)) ?? 0) - WORK_MS;
     if (!isLeft || isOlder)
       violate(
@@ -249,7 +260,7 @@ export function alerts({ scenario, time, disk, scene, violate }: OracleParts): A
         `${nameOf(id)} went from ${before.severity} to ${to < 0 ? "resolved" : to}, and ${evidenceWords(last, watch)}`,
       );
     if (rule.clearAfterMs === 0) return;
-    const sinceMs = heldSince(account, subject, (look) => judge(rule, look.seen).heldSure < rankOf(before.severity));
+    const sinceMs = heldSince(account, subject, (look) => said(rule, look).heldSure < rankOf(before.severity));
     if (time.nowMs() - sinceMs < rule.clearAfterMs - SLACK_MS)
       violate(
         "P4",
@@ -272,15 +283,29 @@ export function alerts({ scenario, time, disk, scene, violate }: OracleParts): A
     return shown.at(-1)?.seen.isPresent === true || shown.findLast(({ seen }) => seen.isPresent)?.seen.hasDebt !== true;
   }
 
+  /** By account: pairs of a list that were answered in the read under way, and when the last read had all of them. */
+  const parts = new Map<string, { readonly subjects: Set<string>; wholeMs: number }>();
+
+  function notePart({ account, reply, path, atMs }: Happening & { readonly kind: "reply" }): void {
+    const wanted = scene.config?.accounts.find(({ name }) => name === account)?.isolated;
+    if (!path.includes("isolated/account") || wanted === undefined || typeof wanted === "string") return;
+    const part = parts.get(account) ?? { subjects: new Set<string>(), wholeMs: 0 };
+    parts.set(account, part);
+    if (reply.kind === "answer") for (const { subject } of reply.seen) part.subjects.add(subject);
+    if (part.subjects.size >= wanted.length) part.wholeMs = atMs;
+    if (part.subjects.size >= wanted.length || reply.kind !== "answer") part.subjects.clear();
+  }
+
   /** A list is read in parts: when the key is refused to one of them, those before it are not used. */
   function disregard({ account, path, atMs, watch }: Happening & { readonly kind: "reply" }): void {
     const isList = Array.isArray(scene.config?.accounts.find(({ name }) => name === account)?.isolated);
     if (!path.includes("isolated") || !isList) return;
+    const wholeMs = parts.get(account)?.wholeMs ?? 0;
     for (const [place, shown] of looks) {
       if (place.startsWith(`${account}|isolated`))
         looks.set(
           place,
-          shown.filter((look) => look.atMs < atMs - WORK_MS || look.watch !== watch),
+          shown.filter((look) => look.atMs < atMs - WORK_MS || look.atMs <= wholeMs || look.watch !== watch),
         );
     }
   }
@@ -316,10 +341,23 @@ export function alerts({ scenario, time, disk, scene, violate }: OracleParts): A
       violate("reminders", `${name} is told again after ${minutes(sinceMs)}, and not every ${minutes(everyMs)}`);
   }
 
+  /** Where a level of the same account is just as critical, its reminders are those of the call, too. */
+  function isToldBeside({ account, subject }: AlertId, { rules }: Config): boolean {
+    return rules.some(({ id, ladder }) => {
+      const state = states.get(nameOf({ account, subject, rule: id }));
+      return ladder.kind !== "is" && isFiring(state) && state.severity === "critical";
+    });
+  }
+
   /** Looked at, still firing, not told again: for how long by now? */
   function onStill(id: AlertId, { clearing, severity }: Firing): void {
     const entry = told.get(nameOf(id));
     if (entry === undefined || scene.config === undefined) return;
+    if (id.rule === "stream-margin-call" && isToldBeside(id, scene.config)) {
+      entry.atMs = time.nowMs();
+      entry.looks = 0;
+      return;
+    }
     if (clearing !== null || entry.atMs < scene.clockTouchedMs) {
       // On the way out nobody is reminded; and after a step of the clock the time begins anew.
       entry.atMs = clearing !== null ? entry.atMs : scene.clockTouchedMs;
@@ -341,6 +379,7 @@ export function alerts({ scenario, time, disk, scene, violate }: OracleParts): A
         case "reply":
           if (happening.reply.kind === "answer") onAnswer(happening.account, happening.reply.seen, happening.watch);
           if (happening.reply.kind === "failure" && happening.reply.isHopeless) disregard(happening);
+          notePart(happening);
           return;
         case "commit":
           return onCommit(happening);
@@ -351,6 +390,7 @@ export function alerts({ scenario, time, disk, scene, violate }: OracleParts): A
         case "died":
           return forget();
         case "watching":
+          parts.clear();
           // What the program starts from is what lies on the disk.
           states.clear();
           for (const [name, text] of disk.content.alerts) {

@@ -42,6 +42,8 @@ interface Known {
   /** Told flips that surely count towards the most of an hour, and those that perhaps do. */
   readonly times: Map<string, number[]>;
   readonly perhaps: Map<string, number[]>;
+  /** Flags of which nobody can tell whether a message told them too, since then, or since they last moved. */
+  readonly doubtful: Map<string, number>;
   isStored: boolean;
   process: number;
   /** When it was last learned anew: what the program knew before is not known here. */
@@ -152,12 +154,12 @@ export function beside(
         if (isUnsure) known.sinceMs = time.nowMs();
         continue;
       }
+      if (known !== undefined) expectSettled(known, seen, before);
       if (known === undefined) learn(account, seen);
       else if (isUnsure) {
         // What is held back because it flaps stays as people know it.
-        const mayFlap = (name: string) =>
-          recent(known.perhaps.get(name) ?? [], time.nowMs(), UNSURE_MS).length >= FLIPS_MOST;
-        for (const [name, value] of Object.entries(seen.flags)) if (!mayFlap(name)) known.flags.set(name, value);
+        for (const [name, value] of Object.entries(seen.flags))
+          if (!mayBeHeld(known, name)) known.flags.set(name, value);
       }
     }
   }
@@ -166,7 +168,7 @@ export function beside(
 
   function learn(account: string, { subject, flags: shown }: Seen): void {
     const [flagsNow, nowMs] = [new Map(Object.entries(shown)), time.nowMs()];
-    const counted = { times: new Map(), perhaps: new Map() };
+    const counted = { times: new Map(), perhaps: new Map(), doubtful: new Map() };
     const known = {
       flags: flagsNow,
       ...counted,
@@ -196,8 +198,30 @@ export function beside(
       const was = known?.flags.get(name);
       const told = doubtMs > 0 ? known?.perhaps : known?.times;
       const isLeft = recent(told?.get(name) ?? [], atMs, doubtMs).length >= FLIPS_MOST;
-      return was === undefined || was === value || isLeft || isRule(seen.subject, name) ? [] : [name];
+      const isOpen = was === undefined || was === value || known?.doubtful.has(name) === true;
+      return isOpen || isLeft || isRule(seen.subject, name) ? [] : [name];
     });
+  }
+
+  const mayBeHeld = (known: Known, name: string) =>
+    recent(known.perhaps.get(name) ?? [], time.nowMs(), UNSURE_MS).length >= FLIPS_MOST;
+
+  /** What is doubtful is known again: as it is seen now. */
+  function settle(known: Known, seen: Seen): void {
+    for (const name of known.doubtful.keys()) known.flags.set(name, seen.flags[name] ?? false);
+    known.doubtful.clear();
+  }
+
+  /** What stays the same for so long is not held back any more: it was told, or is what was told last. */
+  function expectSettled(known: Known, seen: Seen, before: Look | undefined): void {
+    for (const [name, sinceMs] of known.doubtful) {
+      const isSame = before?.seen.isPresent === true && before.seen.flags[name] === seen.flags[name];
+      if (!isSame) known.doubtful.set(name, time.nowMs());
+      else if (time.nowMs() - sinceMs > LEARNED_MS) {
+        known.flags.set(name, seen.flags[name] ?? false);
+        known.doubtful.delete(name);
+      }
+    }
   }
 
   /** The flaps of an hour are counted by a clock, and by what the disk took. */
@@ -209,15 +233,20 @@ export function beside(
     if (look === undefined || known === undefined) return;
     const names = flipped(account, look, -2 * MINUTE);
     const isNew = time.nowMs() - known.sinceMs < LEARNED_MS + UNSURE_MS;
-    if (!isNew && !isFlagUnsure() && (names.length === 0 || look.watch !== scene.watch))
+    const isTold = names.length > 0 || known.doubtful.size > 0;
+    if (!isNew && !isFlagUnsure() && (!isTold || look.watch !== scene.watch))
       violate("flags", `a flip of ${account} ${subject} is told, and nothing has flipped since the last one`);
     if (isNew) known.sinceMs = time.nowMs(); // as long as it flips, nobody can tell what holds it back
+    if (names.length === 0 && known.doubtful.size === 1) settle(known, look.seen);
+    // Beside others that were told, one that may be held back was told, too, or was not.
+    const held = names.length === 1 ? [] : names.filter((name) => mayBeHeld(known, name));
+    for (const name of held) known.doubtful.set(name, time.nowMs());
     // While it is learned nobody can tell which flag it was: it may have been any.
     for (const name of isNew ? Object.keys(look.seen.flags) : names) {
       const perhaps = recent(known.perhaps.get(name) ?? [], time.nowMs(), UNSURE_MS);
       known.perhaps.set(name, [...perhaps, time.nowMs()]);
     }
-    for (const name of names) {
+    for (const name of names.filter((each) => !held.includes(each))) {
       known.flags.set(name, look.seen.flags[name] ?? false);
       known.times.set(name, [...recent(known.times.get(name) ?? [], time.nowMs(), -UNSURE_MS), time.nowMs()]);
     }

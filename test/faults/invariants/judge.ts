@@ -15,16 +15,24 @@ export interface Judgement {
   readonly heldMaybe: number;
 }
 
-const DOUBT = 1e-4;
-const NOTHING: Judgement = { sure: -1, maybe: -1, heldSure: -1, heldMaybe: -1 };
+export const DOUBT = 1e-4;
+export const NOTHING: Judgement = { sure: -1, maybe: -1, heldSure: -1, heldMaybe: -1 };
 const KNOWN = ["EXCESSIVE", "NORMAL", "MARGIN_CALL", "PRE_LIQUIDATION", "FORCE_LIQUIDATION"];
+
+export const isOfTime = ({ ladder, field }: RuleConfig): boolean =>
+  ladder.kind === "drop" || field === "minutesToLiquidation";
 
 export const covers = (rule: RuleConfig, subject: string): boolean =>
   rule.on === "cross" ? subject === "cross" : subject.startsWith("isolated ");
 
-export function judge(rule: RuleConfig, seen: Seen): Judgement {
+/** What only time tells of one answer: what rules on speed, and on the time that is left, say of it. By rule. */
+export type OfTime = ReadonlyMap<string, Judgement>;
+
+/** Without `ofTime` nothing has moved for hours. */
+export function judge(rule: RuleConfig, seen: Seen, ofTime?: OfTime): Judgement {
   if (!seen.hasDebt) return NOTHING;
   const { ladder } = rule;
+  if (isOfTime(rule)) return ofTime?.get(rule.id) ?? atRest(rule, seen);
   if (ladder.kind === "is") {
     const value = rule.field === "transferOutEnabled" ? mayTransferOut(seen.value) : seen.status;
     const isUnknown = typeof value === "string" && !KNOWN.includes(value);
@@ -35,7 +43,7 @@ export function judge(rule: RuleConfig, seen: Seen): Judgement {
     const rank = rankOf(hit.at(-1));
     return { sure: rank, maybe: rank, heldSure: rank, heldMaybe: rank };
   }
-  if (ladder.kind === "drop") throw new Error("the oracle does not know rules on speed");
+  if (ladder.kind === "drop") return NOTHING;
   const worst = (isBreached: (at: number) => boolean): number =>
     Math.max(
       -1,
@@ -51,4 +59,20 @@ export function judge(rule: RuleConfig, seen: Seen): Judgement {
     heldSure: worst((at) => seen.value < at * leave - DOUBT),
     heldMaybe: worst((at) => seen.value < at * leave + DOUBT),
   };
+}
+
+/** Nothing falls. Above the floor that is known, below it only with many looks: else an alert stays as it was. */
+function atRest({ ladder }: RuleConfig, { value }: Seen): Judgement {
+  return ladder.kind === "drop" ? NOTHING : left(value);
+}
+
+const [BAR, FLOOR] = [1.1, 1.5];
+/** What falls is called falling until it is this far above the floor. */
+const FLOOR_TIMES = 1.02;
+
+/** What the time that is left must be at this level, by whatever way it got there: nothing at the bar, no matter above the floor. */
+export function left(level: number): Judgement {
+  if (level > FLOOR * FLOOR_TIMES + DOUBT) return NOTHING;
+  const sure = level < BAR - DOUBT ? 2 : -1;
+  return { sure, maybe: 2, heldSure: sure, heldMaybe: 2 };
 }

@@ -44,6 +44,8 @@ export interface Scene {
   /** The disk refused something since the last time that it took something. */
   readonly isDiskFailing: boolean;
   readonly diskFailedMs: number;
+  /** It refused a commit that held memories. The rest of that is tried again at once, so nothing else is known by it. */
+  readonly memoriesFailedMs: number;
 }
 
 export interface LiveScene {
@@ -62,6 +64,7 @@ export function createScene(time: Time): LiveScene {
     clockTouchedMs: Number.NEGATIVE_INFINITY,
     isDiskFailing: false,
     diskFailedMs: Number.NEGATIVE_INFINITY,
+    memoriesFailedMs: Number.NEGATIVE_INFINITY,
     get disturbedMs() {
       return Math.max(time.frozenUntilMs(), live.clockTouchedMs);
     },
@@ -84,6 +87,8 @@ export function createScene(time: Time): LiveScene {
         lastConfig = happening.config;
       } else if (kind === "left" || kind === "died" || kind === "stopped") live.config = undefined;
       else if (kind === "machine" && happening.what !== "stall") live.clockTouchedMs = atMs;
+      else if (kind === "commit" && happening.added === undefined && (happening.change.memories ?? []).length > 0)
+        live.memoriesFailedMs = atMs;
       else if (kind === "commit") {
         live.isDiskFailing = happening.added === undefined;
         if (live.isDiskFailing) live.diskFailedMs = atMs;
