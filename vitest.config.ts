@@ -20,8 +20,8 @@ export default defineConfig({
     watch: false,
     // Processes, not threads: file locks and signals belong to a process, and both are tested.
     pool: "forks",
-    // More than there are cores: whole-program tests use a seventh of one, and wait for sockets, processes and polls for the rest.
-    maxWorkers: availableParallelism() + 3,
+    // One more than there are cores: whole-program tests wait for sockets and polls most of the time. With more of them some were late.
+    maxWorkers: availableParallelism() + 1,
     // A zone that is nobody's default: a test that leans on the machine's own zone fails everywhere, not only abroad.
     env: { TZ: "Pacific/Chatham" },
     // Far above what any test needs: on a busy machine a test may be slow, but it must not hang.

@@ -7,7 +7,7 @@ import {
   decodeRates,
   encodeRates,
   hourOf,
-  NO_TRACK,
+  NO_RATES,
   type RateHistory,
   type RateKey,
   rateKey,
@@ -89,7 +89,7 @@ export function createInterestWatch(parts: InterestParts): InterestWatch {
     for (const each of read) {
       const key = rateKey(each.asset, each.isIsolated);
       samples.set(key, each.rate);
-      const usual = known && usualRate(known.get(key) ?? NO_TRACK, hour);
+      const usual = known && usualRate(known.get(key) ?? NO_RATES, hour);
       kept.set(key, { ...each, usualRate: usual, readMonoMs: clock.monoMs() });
     }
     if (known !== undefined && read.length > 0) history = recorded(known, samples, hour);

@@ -7,19 +7,18 @@ import { costPerDay } from "./core/cost.ts";
 import type { Insight, InsightQuery } from "./core/insight.ts";
 import type { HourlyRates } from "./core/interest.ts";
 import type { Prices } from "./core/market.ts";
-import type { Subject } from "./core/ports.ts";
 import { type IncidentReport, reportOf } from "./core/report.ts";
 import type { Estimate, Minutes } from "./core/trend.ts";
 import type { Log } from "./lib/log.ts";
+import type { RowsOf } from "./rows.ts";
 
 export interface InsightParts {
   readonly prices: Prices | undefined;
   readonly baseline: Baseline | undefined;
   estimate(): Estimate | undefined;
-  rates(isolated: boolean): HourlyRates | undefined;
-  /** Rows of the history after the first time and not after the second, wall ms. */
+  rates(isIsolated: boolean): HourlyRates | undefined;
+  readonly rows: RowsOf;
   readonly log: Log;
-  rows?: ((subject: Subject, fromMs: number, toMs: number) => Between) | undefined;
 }
 
 export function insightOf(query: InsightQuery, parts: InsightParts): Insight {
@@ -33,7 +32,7 @@ export function insightOf(query: InsightQuery, parts: InsightParts): Insight {
   });
   const rows = once((): Between => {
     if (baseline === undefined) return {};
-    return { ...parts.rows?.(subject, baseline.atMs, observation.atMs), seen: baseline.seen };
+    return { ...parts.rows(subject, baseline.atMs, observation.atMs), seen: baseline.seen };
   });
   const moved = once(() => movedSince(baseline, before(), after(), query, rows));
   const minutes = once(() => minutesOf(parts.estimate()));

@@ -58,8 +58,16 @@ function watch({ rules: configs = [LOW], disk = new Map(), states: begin = new M
   const note = (_: object, text: string) => void logged.push(text);
   const log = { trace: note, debug: note, info: note, warn: note, error: note };
   const ledger = { memories: () => [...disk.values()] };
-  const parts = { account: "main", rules, ledger, prices: () => prices, rates: () => rates, log };
-  const memory: AccountMemory = createMemory(rows === undefined ? parts : { ...parts, rows });
+  const parts = {
+    account: "main",
+    rules,
+    ledger,
+    prices: () => prices,
+    rates: () => rates,
+    rows: rows ?? (() => ({})),
+    log,
+  };
+  const memory: AccountMemory = createMemory(parts);
   let due: readonly Memory[] = [];
 
   const take = (observed: readonly Observation[], nowMs: number) => {
@@ -321,6 +329,7 @@ describe("at a start", () => {
     const memory = createMemory({
       account: "main",
       rules,
+      rows: () => ({}),
       ledger: {
         memories: () => {
           throw new StoreError("the disk fails");
@@ -346,7 +355,7 @@ describe("at a start", () => {
     };
     const memory = createMemory({
       ...{ account: "main", rules, ledger, log: silentLog },
-      ...{ prices: () => undefined, rates: () => undefined },
+      ...{ prices: () => undefined, rates: () => undefined, rows: () => ({}) },
     });
     memory.enrich([], BARS_3X, T0);
     memory.keep([], T0);

@@ -1,7 +1,6 @@
 // What one account's watch remembers between polls: how the level of every subject went, how it stood before an alert, the prices then.
 // The one thing to know: only fresh valid observations get in, and what is remembered never opens or ends an alert by itself.
 import type { AlertChange } from "./core/advance.ts";
-import type { Between } from "./core/cause-changes.ts";
 import type { Insight, InsightQuery } from "./core/insight.ts";
 import type { HourlyRates } from "./core/interest.ts";
 import type { Prices } from "./core/market.ts";
@@ -17,6 +16,7 @@ import { insightOf } from "./memory-insight.ts";
 import { createEstimates, estimateOf, minutesOf } from "./memory-minutes.ts";
 import { createTurns, restore, textsOf } from "./memory-stored.ts";
 import { beginAnew, fallsOf, isForgotten, NOTHING_STORED, type Remembered, remember, see } from "./memory-subject.ts";
+import type { RowsOf } from "./rows.ts";
 
 /** A subject with debt as it was last seen, and the prices of that moment. */
 export interface Shot {
@@ -45,9 +45,8 @@ export interface MemoryParts {
   /** Fresh ones, or none. */
   prices(): Prices | undefined;
   /** Next hourly rates; undefined: they are not read. */
-  rates(isolated: boolean): HourlyRates | undefined;
-  /** Rows of the history of a subject after the first time and not after the second, wall ms. */
-  readonly rows?: (subject: Subject, fromMs: number, toMs: number) => Between;
+  rates(isIsolated: boolean): HourlyRates | undefined;
+  readonly rows: RowsOf;
   readonly log: Log;
 }
 

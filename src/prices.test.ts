@@ -1,11 +1,13 @@
 // Prices are read while somebody needs them, told while they are fresh, and their failures are said once and touch nothing else.
+
 import { expect, test } from "vitest";
 import { BARS_3X, balance, cross, debtFree, emptyPair, FETUSDT, isolated, observe } from "../test/support/answers.ts";
 import { createTestClock, type TestClock } from "../test/support/clock.ts";
 import type { Read } from "./core/history.ts";
 import type { Prices } from "./core/market.ts";
 import type { Failure } from "./core/ports.ts";
-import { usdtPrice } from "./core/priced.ts";
+import { usdtPrice } from "./core/usdt-price.ts";
+
 import type { Log } from "./lib/log.ts";
 import { createPriceFeed, neededFor, type PriceFeedParts } from "./prices.ts";
 

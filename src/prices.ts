@@ -1,9 +1,11 @@
 // Public prices, read every few seconds while anybody owes anything. The one thing to know: prices are told only while they are fresh,
 // and no failure of theirs touches an alert: a message then has no prices, and polls come when they come.
-import type { PriceReader, Prices } from "./core/market.ts";
+
+import type { PriceLookup, PriceReader, Prices } from "./core/market.ts";
 import { heldOf, owes } from "./core/observe.ts";
 import type { AssetBalance, Clock, Failure } from "./core/ports.ts";
-import { usdtPrice } from "./core/priced.ts";
+import { usdtPrice } from "./core/usdt-price.ts";
+
 import { type Backoff, stepMs } from "./lib/backoff.ts";
 import type { Log } from "./lib/log.ts";
 import type { Shot } from "./memory.ts";
@@ -178,11 +180,12 @@ function createTrouble(log: Log) {
  */
 function symbolsFor(names: ReadonlySet<string>, all: Prices): ReadonlyMap<string, readonly string[]> {
   let found: string[] = [];
-  const noted = new Map(all);
-  noted.get = (symbol) => {
-    const price = all.get(symbol);
-    if (price !== undefined) found.push(symbol);
-    return price;
+  const noted: PriceLookup = {
+    get(symbol) {
+      const price = all.get(symbol);
+      if (price !== undefined) found.push(symbol);
+      return price;
+    },
   };
   const symbols = new Map<string, readonly string[]>();
   for (const name of names) {

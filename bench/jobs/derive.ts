@@ -344,6 +344,7 @@ const restoring = {
   ledger,
   prices: desk.prices,
   rates: () => rates,
+  rows: () => ({}),
   log: silentLog,
 };
 const restore = spreadOf(RESTORES, () => void createMemory(restoring).enrich(crossOnly, BARS, nowMs));

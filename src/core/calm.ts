@@ -1,10 +1,11 @@
 // How a subject stood before its alert, with the prices of that moment, so that a message can say what moved it since. The one thing to
 // know: it is the state before the fall that counts, not the last look before the rung, so a look of 15 to 30 minutes ago is kept at hand.
+
 import { addSeen, type Book, type Change, changesBetween, crossBook, pairBook } from "./cause-changes.ts";
 import type { Prices } from "./market.ts";
 import { debtOf, heldOf, type Observation } from "./observe.ts";
 import type { AssetBalance } from "./ports.ts";
-import { usdtPrice } from "./priced.ts";
+import { usdtPrice } from "./usdt-price.ts";
 
 /** A valid look, and the prices then. */
 export interface Look {

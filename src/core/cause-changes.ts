@@ -3,7 +3,7 @@
 // came is worth what went, else not at all.
 import { flowDirection } from "./flow-types.ts";
 import type { FlowRow, TransferRow } from "./history.ts";
-import { debtOf, heldOf } from "./observe.ts";
+import { debtOf, heldOf, isQuotient } from "./observe.ts";
 import type { AssetBalance, CrossAnswer, PairAnswer } from "./ports.ts";
 
 export const CAUSES = [
@@ -43,7 +43,7 @@ export interface Change {
 
 /** Undefined where the balances are unknown, or the level is not assets over liabilities (MARGIN_2). */
 export function crossBook(answer: CrossAnswer, prices: ReadonlyMap<string, number>): Book | undefined {
-  if (answer.assets === undefined || answer.accountType === "MARGIN_2") return undefined;
+  if (answer.assets === undefined || !isQuotient(answer)) return undefined;
   return { balances: answer.assets, prices };
 }
 

@@ -1,13 +1,18 @@
 // What a debt costs a day. The one thing to know: a sum that leaves out what nobody knows would look like the whole, so it is told only
 // when all that matters of the debt has a rate and a price.
+
 import type { HourlyRates } from "./interest.ts";
 import type { Prices } from "./market.ts";
 import { debtOf, owes } from "./observe.ts";
 import type { AssetBalance, CrossAnswer, PairAnswer } from "./ports.ts";
-import { usdtPrice } from "./priced.ts";
 import type { Amount } from "./remedy.ts";
+import { usdtPrice } from "./usdt-price.ts";
 
 const HOURS = 24;
+
+/** What a debt costs a day at this rate, in units of the asset: simple interest, for Binance charges by the hour. */
+export const dailyCost = (owed: number, hourlyRate: number): number => owed * hourlyRate * HOURS;
+
 /** Without the rate of so small a part of the debt the sum is still right as people say it. */
 const TRACE_RATIO = 0.01;
 
@@ -44,7 +49,7 @@ function sum(
     const rate = rates.get(balance.asset);
     worth += owed;
     if (rate === undefined) unknown += owed;
-    else cost += owed * rate * HOURS;
+    else cost += dailyCost(owed, rate);
   }
   return worth > 0 && unknown <= worth * TRACE_RATIO ? { value: cost, asset } : undefined;
 }

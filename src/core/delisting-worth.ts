@@ -1,8 +1,9 @@
 // What a delisting costs an account: the level without what is held of the asset, and whether it is so little that it does not matter.
 
 import type { Prices } from "./market.ts";
-import { heldOf, owes } from "./observe.ts";
+import { heldOf, isQuotient, owes } from "./observe.ts";
 import type { AssetBalance, CrossAnswer, PairAnswer } from "./ports.ts";
+import { priceInBtc, priceInUsdt } from "./usdt-price.ts";
 
 /** The last digit that people see of a level: who loses less than that loses nothing that is shown. */
 const LEVEL_LOSS_MIN = 0.01;
@@ -31,7 +32,7 @@ export function levelsWithout(
   prices: Prices | undefined,
 ): Levels {
   const unknown = { level: undefined, levelWithout: undefined };
-  if (cross?.assets?.some(owes) !== true || cross.accountType === "MARGIN_2") return unknown;
+  if (cross?.assets?.some(owes) !== true || !isQuotient(cross)) return unknown;
   const { marginLevel: level, totalAssetOfBtc: assets, totalLiabilityOfBtc: liabilities } = cross;
   const held = heldOf(balance);
   if (held <= 0) return { level, levelWithout: level };
@@ -66,35 +67,4 @@ function isWorthLittle(balances: readonly AssetBalance[], prices: Prices | undef
     return held <= 0 ? 0 : held * (priceInUsdt(balance.asset, prices) ?? Number.POSITIVE_INFINITY);
   });
   return worths.reduce((sum, worth) => sum + worth, 0) < WORTH_MIN_USDT * times;
-}
-
-// ---------------------------------------------------------------- prices
-
-/** From XBTC, else from BTCX, else over USDT. */
-export function priceInBtc(asset: string, prices: Prices | undefined): number | undefined {
-  const direct = directPrice(asset, "BTC", prices);
-  if (direct !== undefined) return direct;
-  const [inUsdt, bitcoin] = [priceOf(`${asset}USDT`, prices), priceOf("BTCUSDT", prices)];
-  return inUsdt === undefined || bitcoin === undefined ? undefined : inUsdt / bitcoin;
-}
-
-/** From XUSDT, else from USDTX, else over BTC. */
-export function priceInUsdt(asset: string, prices: Prices | undefined): number | undefined {
-  const direct = directPrice(asset, "USDT", prices);
-  if (direct !== undefined) return direct;
-  const [inBtc, bitcoin] = [directPrice(asset, "BTC", prices), priceOf("BTCUSDT", prices)];
-  return inBtc === undefined || bitcoin === undefined ? undefined : inBtc * bitcoin;
-}
-
-function directPrice(asset: string, quote: string, prices: Prices | undefined): number | undefined {
-  if (asset === quote) return 1;
-  const direct = priceOf(`${asset}${quote}`, prices);
-  if (direct !== undefined) return direct; // the common case: hundreds are asked for at once
-  const inverse = priceOf(`${quote}${asset}`, prices);
-  return inverse === undefined ? undefined : 1 / inverse;
-}
-
-function priceOf(symbol: string, prices: Prices | undefined): number | undefined {
-  const price = prices?.get(symbol);
-  return price !== undefined && price > 0 ? price : undefined;
 }

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { balance, cross, debtFree, emptyPair, leg, longPair } from "../../test/support/answers.ts";
 import { type DelistingLook, decodeDue, delistingSeverity, encodeDue, needsPrices } from "./delisting.ts";
-import { isWorseWithout, levelsWithout, priceInBtc, priceInUsdt } from "./delisting-worth.ts";
+import { isWorseWithout, levelsWithout } from "./delisting-worth.ts";
+import { priceInBtc, priceInUsdt } from "./usdt-price.ts";
 
 const H = 3_600_000;
 const D = 24 * H;

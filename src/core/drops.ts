@@ -2,8 +2,9 @@
 // window. A fall over a time without looks is real, but where its top is older than the window, nobody knows how fast it was.
 import type { Observation } from "./observe.ts";
 import { type Bars, SEVERITIES, type Severity } from "./ports.ts";
-import { thresholdAt, type Verdict } from "./rules/compile.ts";
+import type { Verdict } from "./rules/compile.ts";
 import { type FieldName, fieldInfo } from "./rules/fields.ts";
+import { thresholdAt, tidy } from "./rules/threshold.ts";
 import type { Ladder } from "./rules/types.ts";
 
 /** One value that was observed. */
@@ -97,6 +98,3 @@ function verdictOn(fall: Fall, rungs: readonly Rung[]): Verdict | undefined {
     isUnknownStatus: false,
   };
 }
-
-/** 1.5 to 1.35 is 9.999999999999991 % in binary: without this it would not be a fall of 10 %. */
-const tidy = (value: number): number => Math.round(value * 1e10) / 1e10;

@@ -1,11 +1,14 @@
 // What an observation would be at the prices of now: a guess between two polls. The one thing to know: a guess brings a poll forward and
 // does no more. It never meets the state of an alert, so nothing is opened, lowered or resolved by it.
+
 import { rank } from "./lifecycle.ts";
 import type { Prices } from "./market.ts";
 import { crossDistancePct, crossStatus, isLong, type Observation, pairDistancePct, type Values } from "./observe.ts";
 import type { Bars, CrossAnswer, PairAnswer } from "./ports.ts";
-import { levelWhen, type PricedAsset, pairLevelWhen, priceBook, usdtPrice } from "./priced.ts";
+import { levelWhen, type PricedAsset, pairLevelWhen, priceBook } from "./priced.ts";
 import type { Rule } from "./rules/compile.ts";
+import { tidy } from "./rules/threshold.ts";
+import { usdtPrice } from "./usdt-price.ts";
 
 /**
  * The same observation with margin level, status of the cross account and distance as the prices of now would make them. Undefined where
@@ -88,6 +91,3 @@ function replaced(values: Values, told: Values): Values {
 }
 
 const isPrice = (price: number | undefined): price is number => price !== undefined && price > 0;
-
-/** Levels of the exchange have 8 decimals: without this, rounding alone would cross a bar on which the level stands exactly. */
-const tidy = (value: number): number => Math.round(value * 1e10) / 1e10;

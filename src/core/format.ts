@@ -49,7 +49,7 @@ export function unpadded(text: string): string {
   return text.startsWith("0.") ? text.replace(/\.?0+$/, "") : text;
 }
 
-/** Thresholds are worked out to ten places: see `tidy` in rules/compile.ts. */
+/** Thresholds are worked out to ten places: see `tidy` in rules/threshold.ts. */
 const LIMIT_DECIMALS = 10;
 const PRICE_DECIMALS = 10;
 const DAY_S = 86_400;

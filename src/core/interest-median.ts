@@ -20,7 +20,7 @@ const KEPT_H = 168;
 /** So many hours before the present one, each another: with fewer nobody can say what is usual. They span a day at least. */
 const SAMPLES_MIN = 24;
 
-export const NO_TRACK: RateTrack = { samples: new Map(), frozenRate: undefined };
+export const NO_RATES: RateTrack = { samples: new Map(), frozenRate: undefined };
 
 export const hourOf = (wallMs: number): number => Math.floor(wallMs / HOUR_MS);
 
@@ -30,7 +30,7 @@ export const rateKey = (asset: string, isIsolated: boolean): RateKey => `${isIso
 export function recorded(history: RateHistory, rates: ReadonlyMap<RateKey, number>, hour: number): RateHistory {
   const after = new Map<RateKey, RateTrack>();
   for (const key of new Set([...history.keys(), ...rates.keys()])) {
-    const { samples, frozenRate } = history.get(key) ?? NO_TRACK;
+    const { samples, frozenRate } = history.get(key) ?? NO_RATES;
     const kept = new Map([...samples].filter(([at]) => at <= hour && at >= hour - KEPT_H));
     const rate = rates.get(key);
     if (rate !== undefined) kept.set(hour, rate);
@@ -100,3 +100,7 @@ function parse(text: string | undefined): object {
     return {}; // not what we wrote: a day of samples makes up for it
   }
 }
+
+/** How many times what is usual the rate is. */
+export const timesUsual = (rate: { readonly hourlyRate: number; readonly medianRate: number }): number =>
+  rate.hourlyRate / rate.medianRate;

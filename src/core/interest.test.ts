@@ -4,13 +4,14 @@ import { describe, expect, test } from "vitest";
 import { balance, cross, emptyPair, leg, longPair } from "../../test/support/answers.ts";
 import { bookOf } from "../../test/support/desk.ts";
 import { applied, type States } from "./advance.ts";
+import { dailyCost } from "./cost.ts";
 import type { Holdings } from "./delisting.ts";
-import { dailyCost, debtsIn, type InterestLook, judgeInterest } from "./interest.ts";
+import { debtsIn, type InterestLook, judgeInterest } from "./interest.ts";
 import {
   decodeRates,
   encodeRates,
   hourOf,
-  NO_TRACK,
+  NO_RATES,
   type RateHistory,
   type RateKey,
   type RateTrack,
@@ -191,7 +192,7 @@ function watch({ usual = USUAL, rows = 24 }: Setup = {}) {
     look({ holdings = owing(1000), rates = {}, times = 4, prices }: Setup) {
       const read = Object.entries(rates).filter(isRate);
       history = recorded(history, new Map(read), hour);
-      const usualOf = (key: RateKey) => usualRate(history.get(key) ?? NO_TRACK, hour);
+      const usualOf = (key: RateKey) => usualRate(history.get(key) ?? NO_RATES, hour);
       const readings: InterestLook["readings"] = new Map(
         read.map(([key, rate]) => [key, { rate, usualRate: usualOf(key) }]),
       );

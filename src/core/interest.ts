@@ -1,14 +1,15 @@
 // Interest rates: when one is far above what is usual of it, and what a debt costs. The one thing to know: an alert ends only by a rate
 // that was read, or by a valid answer of the account in which nothing of the asset is owed; what is unknown changes nothing.
+
 import type { Advance, Scene } from "./advance.ts";
 import { firingSubjects, type Holdings } from "./delisting.ts";
-import { priceInUsdt } from "./delisting-worth.ts";
 import type { Read } from "./history.ts";
-import { type RateHistory, type RateKey, type RateTrack, rateKey } from "./interest-median.ts";
+import { type RateHistory, type RateKey, type RateTrack, rateKey, timesUsual } from "./interest-median.ts";
 import type { Prices } from "./market.ts";
 import { debtOf, owes } from "./observe.ts";
 import type { AlertId, AssetBalance } from "./ports.ts";
 import { advanceSlowly, allOf } from "./slow.ts";
+import { priceInUsdt } from "./usdt-price.ts";
 
 /** Asset → next hourly rate, as a share of the debt (0.000005 is 0.0005 % an hour). Source: GET /sapi/v1/margin/next-hourly-interest-rate. */
 export type HourlyRates = ReadonlyMap<string, number>;
@@ -32,9 +33,6 @@ export interface InterestReader {
   /** Of these assets, 20 at most; one that the answer leaves out is left out. */
   rates(assets: readonly string[], isIsolated: boolean, signal: AbortSignal): Promise<Read<HourlyRates>>;
 }
-
-/** What a debt costs a day at this rate, in units of the asset. */
-export const dailyCost = (owed: number, hourlyRate: number): number => owed * hourlyRate * 24;
 
 export const INTEREST_RULE = "interest-rate";
 const REMIND_MS = 86_400_000;
@@ -147,10 +145,6 @@ function worst(stands: readonly Stand[], wanted: "high" | "usual"): InterestNews
   const news = stands.flatMap((stand) => (stand.kind === wanted ? [stand.news] : []));
   return news.sort((a, b) => timesUsual(b) - timesUsual(a))[0];
 }
-
-/** How many times what is usual the rate is. */
-export const timesUsual = ({ hourlyRate, medianRate }: Pick<InterestNews, "hourlyRate" | "medianRate">): number =>
-  hourlyRate / medianRate;
 
 function standsOf(asset: string, isFiring: boolean, look: InterestLook): readonly Stand[] {
   const kinds = [false, true].map((isIsolated) => {

@@ -32,6 +32,8 @@ export function inOurTime(atMs: number, exchangeNowMs: number, nowMs: number): n
 
 /** Symbol → last price in its quote asset. Source: GET /api/v3/ticker/price. */
 export type Prices = ReadonlyMap<string, number>;
+/** Who only asks for single prices. */
+export type PriceLookup = Pick<Prices, "get">;
 
 /** Its reads go behind those of the account, and are dropped first when weight or a pause bites. None of them rejects. */
 export interface MarketReader {

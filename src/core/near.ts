@@ -2,8 +2,9 @@
 // level of 1.64 is near a rung at 1.50, and a distance of 10.9 % near one at 10 %.
 import type { Observation } from "./observe.ts";
 import type { Bars } from "./ports.ts";
-import { type Rule, thresholdAt } from "./rules/compile.ts";
+import type { Rule } from "./rules/compile.ts";
 import { type FieldName, fieldInfo } from "./rules/fields.ts";
+import { thresholdAt, tidy } from "./rules/threshold.ts";
 
 /** Within this share of a rung's own value, percent. */
 const NEAR_PCT = 10;
@@ -27,6 +28,3 @@ export function isNearRung(observation: Observation, rules: readonly Rule[], bar
 
 /** A margin level, or the way to liquidation: what prices move. */
 const isWay = (field: FieldName): boolean => fieldInfo(field).isLevel === true || field === "liquidationDistancePct";
-
-/** 1.5 · 1.1 is 1.6500000000000001 in binary. */
-const tidy = (value: number): number => Math.round(value * 1e10) / 1e10;

@@ -2,16 +2,8 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { balance, cross, debtFree, FETUSDT, leg, longPair } from "../../test/support/answers.ts";
 import type { CrossAnswer } from "./ports.ts";
-import {
-  type Book,
-  largestDebt,
-  levelWhen,
-  type PricedBook,
-  pairBook,
-  pairLevelWhen,
-  priceBook,
-  usdtPrice,
-} from "./priced.ts";
+import { type Book, largestDebt, levelWhen, type PricedBook, pairBook, pairLevelWhen, priceBook } from "./priced.ts";
+import { usdtPrice } from "./usdt-price.ts";
 
 const BTC = 10_000;
 const prices = (over: Readonly<Record<string, number>> = {}) => new Map(Object.entries({ BTCUSDT: BTC, ...over }));

@@ -1,14 +1,12 @@
 // A book in money: what is held and owed, each at its price, one unit for all of it. Everything about distance, stress and ways back is
 // worked out on it. The one thing to know: prices are ours, the level is the exchange's. Where the two do not agree, there is no book.
-import { priceInUsdt } from "./delisting-worth.ts";
 import type { Prices } from "./market.ts";
 import { debtOf, heldOf, isQuotient, owes } from "./observe.ts";
 import type { AssetBalance, CrossAnswer, PairAnswer } from "./ports.ts";
+import { usdtPrice } from "./usdt-price.ts";
 
 /** Coins meant to be worth one dollar: that they rise is no danger to who owes them. */
 const STABLE_COINS: ReadonlySet<string> = new Set(["USDT", "USDC", "FDUSD", "TUSD", "BUSD", "DAI", "USDP", "USD1"]);
-/** Stable coins that other coins are quoted in; worth 1 USDT where the market tells no price, and only then. */
-const QUOTES = ["USDC", "FDUSD"] as const;
 /** A book further than this share from what the exchange says is not calculated with. Index and last price differ by some 0.2 %. */
 const TOLERANCE = 0.02;
 /** Totals of the exchange have 8 decimals. */
@@ -156,34 +154,6 @@ export function largestDebt({ assets }: Book): PricedAsset | undefined {
     undefined,
   );
 }
-
-/** One unit of an asset in USDT. `isAssumed`: nobody told, it is a stable coin and counted as 1. */
-export interface UsdtPrice {
-  readonly price: number;
-  readonly isAssumed: boolean;
-}
-
-/**
- * From XUSDT, USDTX or over BTC (`priceInUsdt`); else from XUSDC, USDCX, XFDUSD, FDUSDX at what USDC and FDUSD are worth themselves.
- * USDC and FDUSD count as 1 only where the market tells nothing of them: when a peg breaks, that is the very thing to see.
- */
-export function usdtPrice(asset: string, prices: Prices | undefined): UsdtPrice | undefined {
-  const told = priceInUsdt(asset, prices);
-  if (told !== undefined) return { price: told, isAssumed: false };
-  if (isQuote(asset)) return { price: 1, isAssumed: true };
-  for (const quote of QUOTES) {
-    const inQuote = positive(prices?.get(`${asset}${quote}`)) ?? inverse(positive(prices?.get(`${quote}${asset}`)));
-    if (inQuote === undefined) continue;
-    const worth = priceInUsdt(quote, prices);
-    return { price: inQuote * (worth ?? 1), isAssumed: worth === undefined };
-  }
-  return undefined;
-}
-
-const isQuote = (asset: string): boolean => QUOTES.some((quote) => quote === asset);
-const positive = (price: number | undefined): number | undefined =>
-  price !== undefined && price > 0 ? price : undefined;
-const inverse = (price: number | undefined): number | undefined => (price === undefined ? undefined : 1 / price);
 
 // ---------------------------------------------------------------- the sums
 

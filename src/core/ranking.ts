@@ -1,10 +1,12 @@
 // Whom first: positions by what is at stake and how near it is. The one thing to know: what is not known counts as the worst, so that
 // nothing ends among "and 12 more" because its price or its debt could not be read.
+
 import type { Prices } from "./market.ts";
 import { debtOf, isQuotient, type Observation } from "./observe.ts";
 import type { CrossAnswer, PairAnswer, Subject } from "./ports.ts";
-import { priceBook, usdtPrice } from "./priced.ts";
+import { priceBook } from "./priced.ts";
 import type { Amount } from "./remedy.ts";
+import { usdtPrice } from "./usdt-price.ts";
 
 /** A position with debt, as far as it can be ranked. */
 export interface Exposure {

@@ -1,6 +1,9 @@
 // What is said of an interest rate that is far above what is usual of it: how many times, what it costs, what to do.
+
+import { dailyCost } from "./cost.ts";
 import * as format from "./format.ts";
-import { dailyCost, type InterestNews, timesUsual } from "./interest.ts";
+import type { InterestNews } from "./interest.ts";
+import { timesUsual } from "./interest-median.ts";
 import type { FactsOf, Situation } from "./situation.ts";
 import { WORDS } from "./words/index.ts";
 import { INTEREST_WORDS } from "./words/interest.ts";

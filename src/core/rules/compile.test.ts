@@ -13,8 +13,9 @@ import {
 import type { Observation, Values } from "../observe.ts";
 import type { Bars, Severity, Subject } from "../ports.ts";
 import { builtinRules } from "./builtin.ts";
-import { compile, type Rule, thresholdAt } from "./compile.ts";
+import { compile, type Rule } from "./compile.ts";
 import { LEVEL_STATUSES } from "./fields.ts";
+import { thresholdAt } from "./threshold.ts";
 import type { Ladder, RuleConfig, Threshold } from "./types.ts";
 
 const number = (value: number): Threshold => ({ kind: "number", value });

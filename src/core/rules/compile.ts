@@ -2,9 +2,10 @@
 import { type Fall, fallEvaluator } from "../drops.ts";
 import type { Observation, Values } from "../observe.ts";
 import { symbolOf } from "../observe.ts";
-import { type BarName, type Bars, SEVERITIES, type Severity, type Subject } from "../ports.ts";
+import { type Bars, SEVERITIES, type Severity, type Subject } from "../ports.ts";
 import { FIELDS, type FieldInfo, type FieldName, isFieldName, LEVEL_STATUSES } from "./fields.ts";
-import type { Flag, Ladder, RuleConfig, Threshold } from "./types.ts";
+import { thresholdAt, tidy } from "./threshold.ts";
+import type { Flag, Ladder, RuleConfig } from "./types.ts";
 
 /** What a rule says of one observation. Never made when nothing is breached or held. */
 export interface Verdict {
@@ -147,13 +148,6 @@ function stepsOf(ladder: Extract<Ladder, { kind: "below" | "above" }>, hysteresi
   return { rungs, clearAt: direction * Math.max(...leaves.map((leaveAt) => direction * leaveAt)) };
 }
 
-/** A threshold's number under these bars. */
-export function thresholdAt(threshold: Threshold, bars: Bars): number {
-  if (threshold.kind === "number") return threshold.value;
-  const bar: BarName = threshold.bar;
-  return tidy(bars[bar] * (1 + threshold.plusPct / 100));
-}
-
 // Rungs come worst first, so below must rise along the list and above must fall.
 function disorder(kind: "below" | "above", ladder: readonly Rung[]): readonly [Severity, Severity] | undefined {
   for (let i = 1; i < ladder.length; i++) {
@@ -162,11 +156,6 @@ function disorder(kind: "below" | "above", ladder: readonly Rung[]): readonly [S
     if (kind === "below" ? milder.at <= worse.at : milder.at >= worse.at) return [milder.severity, worse.severity];
   }
   return undefined;
-}
-
-/** 1.3 · 1.05 is 1.3650000000000002 in binary: without this a level of exactly 1.365 would breach "below 1.365". */
-function tidy(value: number): number {
-  return Math.round(value * 1e10) / 1e10;
 }
 
 function numberIn(values: Values, field: FieldName): number | undefined {
