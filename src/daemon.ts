@@ -200,7 +200,10 @@ export function startRunning(settings: Settings, ports: Ports): Running {
       stopping.abort(new Error("margind is stopping"));
       await Promise.all(polling.flatMap(({ schedules }) => schedules.map((each) => each.stop())));
       await deliveries.stop(STOP_GRACE_MS);
-      ledger.retry(); // what only memory holds would be told again after the next start
+      const memories = watches.flatMap(({ memory }) => memory.rest(clock.wallMs()));
+      // Also what only memory holds: it would be told again after the next start.
+      if (memories.length === 0) ledger.retry();
+      else ledger.commit({ changes: [], notifications: [] }, undefined, clock.wallMs(), { memories });
     },
   };
 }

@@ -133,6 +133,7 @@ describe("falls", () => {
       from: 1.5,
       fromAtMs: T0,
       to: 1.2,
+      isWhole: false,
     });
     expect(falls(poll(cross(1.2), T0 + 16 * MIN).first)).toBe(0);
   });
@@ -152,6 +153,24 @@ describe("falls", () => {
     expect(first.kinds()).toEqual(["cross|tops fast", "cross|track"]);
     const again = watch({ rules: [FAST], disk: first.disk });
     expect(falls(again.poll(cross(1.2), T0 + 10 * MIN).first)).toBe(20);
+  });
+
+  test("are stored with the alert that tells of them, however many wait for their turn, and the rest at the end", () => {
+    const names = Array.from({ length: 40 }, (_, i) => `P${i}USDT`);
+    const answer = (distancePct: number) =>
+      isolated(names.map((name) => longPair(name, name === "P39USDT" ? distancePct : 20)));
+    const rule = { ...pairs(FAST), field: "liquidationDistancePct" };
+    const at = watch({ rules: [rule] });
+    for (let minute = 0; minute < 3; minute++) at.poll(answer(20), T0 + minute * MIN);
+    at.disk.clear();
+    at.poll(answer(10), T0 + 3 * MIN + 1);
+    expect(at.kinds()).toContain("isolated P39USDT|tops pair-fast");
+    const again = watch({ rules: [rule], disk: at.disk, states: at.states() });
+    expect(again.poll(answer(10), T0 + 5 * MIN).told).toEqual([]); // not resolved: it is known that it fell
+    const rest = at.memory.rest(T0 + 4 * MIN).map(({ subject, kind }) => `${subject}|${kind}`);
+    expect(new Set([...at.kinds().filter((kind) => !kind.includes("|before ")), ...rest])).toEqual(
+      new Set(names.flatMap((name) => [`isolated ${name}|tops pair-fast`, `isolated ${name}|track`])),
+    );
   });
 
   test("of a rule whose window is another one now begin anew, and the stored one is forgotten", () => {
@@ -480,6 +499,69 @@ describe("what moved the level", () => {
     off.price(9_000);
     const [resolved] = off.poll(priced(10_400), T0 + MIN).told;
     expect(resolved?.insight?.report).toMatchObject({ durationMs: MIN, moved: undefined });
+  });
+
+  describe("with a coin that has no price", () => {
+    /** 5.85 BTC and these, against 45,000 USDT; the exchange counts XYZ at 40 USDT. */
+    const holding = (price: number, tether: number, coins: number, over: Partial<CrossAnswer> = {}) =>
+      priced(price, {
+        marginLevel: (5.85 * price + tether + 40 * coins) / 45_000,
+        assets: [
+          balance("USDT", { free: tether, borrowed: 45_000 }),
+          balance("BTC", { free: 5.85 }),
+          ...(coins === 0 ? [] : [balance("XYZ", { free: coins })]),
+        ],
+        ...over,
+      });
+    const fallen = (coins = 0) => {
+      const at = watch();
+      at.price(10_200);
+      at.poll(holding(10_200, 4_000, coins), T0 - MIN);
+      at.price(9_200);
+      expect(at.poll(holding(9_200, 4_000, coins), T0).told).toMatchObject([{ kind: "opened" }]);
+      return at;
+    };
+    const ending = (at: ReturnType<typeof watch>, answer: CrossAnswer) => {
+      at.price(10_400);
+      const [told] = at.poll(answer, T0 + 5 * MIN).told;
+      expect(told?.kind).toBe("resolved");
+      return told?.insight?.report;
+    };
+
+    test.each([
+      ["for much", 4_000],
+      ["for little", 300],
+    ])("that is bought %s nobody took anything out", (_, paid) => {
+      const at = fallen();
+      at.poll(holding(9_200, 4_000 - paid, paid / 40), T0 + MIN);
+      expect(ending(at, holding(10_400, 4_000 - paid, paid / 40))?.done).toEqual([]);
+    });
+
+    test("that is bought and sold again with a gain nobody put anything in", () => {
+      const at = fallen();
+      at.poll(holding(9_200, 0, 100), T0 + MIN);
+      at.poll(holding(9_200, 5_000, 0), T0 + 2 * MIN);
+      expect(ending(at, holding(10_400, 5_000, 0))?.done).toEqual([]);
+    });
+
+    test("that only lies there a deposit is told", () => {
+      const at = fallen(5);
+      at.poll(holding(9_200, 4_500, 5), T0 + MIN);
+      expect(ending(at, holding(10_400, 4_500, 5))?.done).toEqual([{ deed: "added", asset: "USDT", amount: 500 }]);
+    });
+  });
+
+  test("where a price is off, only what balances show for sure was done", () => {
+    const at = watch();
+    quiet(at, 10_200, T0 - MIN, 1);
+    quiet(at, 9_900, T0, 1);
+    at.price(9_000);
+    const assets = [balance("USDT", { borrowed: 44_000 }), balance("BTC", { free: 5.85 })];
+    const [told] = at.poll(priced(10_400, { assets }), T0 + MIN).told;
+    expect(told?.insight?.report).toMatchObject({
+      moved: undefined,
+      done: [{ deed: "repaid", asset: "USDT", amount: 1_000 }],
+    });
   });
 
   test("of an alert whose debt is paid back is in the report: who repaid how much", () => {

@@ -33,6 +33,8 @@ export interface AccountMemory {
   due(changes: readonly AlertChange[], nowMs: number): readonly Memory[];
   /** The changes are made: what begins and ends with an alert begins and ends now. */
   keep(changes: readonly AlertChange[], nowMs: number): void;
+  /** All that is not stored yet, for the end of the watch. */
+  rest(nowMs: number): readonly Memory[];
   /** Subjects with debt, as they were last seen. */
   shots(): readonly Shot[];
 }
@@ -65,6 +67,7 @@ export function createMemory(parts: MemoryParts): AccountMemory {
     keep(changes, nowMs) {
       if (made !== undefined || changes.length > 0) memory().keep(changes, nowMs);
     },
+    rest: (nowMs) => made?.rest(nowMs) ?? [],
     shots: () => made?.shots() ?? [],
   };
 }
@@ -81,6 +84,7 @@ function recall({ account, rules, ledger, prices, rates, rows, log }: MemoryPart
   const baselines = createBaselines(about, restored.baselines);
   const turns = createTurns();
   const estimates = createEstimates();
+  const speed = new Set(rules.filter(({ ladder }) => ladder.kind === "drop").map(({ id }) => id));
   const debtFree = rules.filter(({ ladder, field }) => ladder.kind === "drop" && fieldInfo(field).needsDebt !== true);
   /** What `due` handed out last, until `keep` says that it is stored. */
   let pending: readonly Writing[] = [];
@@ -106,6 +110,19 @@ function recall({ account, rules, ledger, prices, rates, rows, log }: MemoryPart
     return about;
   };
 
+  const rowsIn = ({ about: { subject }, texts }: Writing): readonly Memory[] =>
+    [...texts].flatMap(([kind, body]) =>
+      body === null && written.get(subject)?.has(kind) !== true ? [] : [{ account, subject, kind, body }],
+    );
+
+  /** What an alert on speed that is told now was seen by is stored with it: else a restart would know of no fall. */
+  const toldOfSpeed = (changes: readonly AlertChange[]): readonly Remembered[] =>
+    changes.flatMap(({ id, state }) => {
+      const isTold = state?.phase === "firing" && state.toldAtMs === state.lastAtMs;
+      const isSpeed = isTold && id.account === account && speed.has(id.rule);
+      return (isSpeed ? subjects.get(id.subject) : undefined) ?? [];
+    });
+
   return {
     enrich(observations, bars, nowMs) {
       if (observations.length === 0) return observations;
@@ -130,13 +147,9 @@ function recall({ account, rules, ledger, prices, rates, rows, log }: MemoryPart
     due(changes, nowMs) {
       const began = baselines.due(changes);
       if (!hasLooked) return began;
-      pending = turns.of(subjects, nowMs).map((about) => ({ about, texts: textsOf(about, nowMs) }));
-      const tracks = pending.flatMap(({ about: { subject }, texts }) =>
-        [...texts].flatMap(([kind, body]) =>
-          body === null && written.get(subject)?.has(kind) !== true ? [] : [{ account, subject, kind, body }],
-        ),
-      );
-      return [...toDrop, ...began, ...tracks];
+      const chosen = new Set([...toldOfSpeed(changes), ...turns.of(subjects, nowMs)]);
+      pending = [...chosen].map((about) => ({ about, texts: textsOf(about, nowMs) }));
+      return [...toDrop, ...began, ...pending.flatMap(rowsIn)];
     },
     keep(changes, nowMs) {
       for (const subject of baselines.keep(changes)) {
@@ -155,6 +168,10 @@ function recall({ account, rules, ledger, prices, rates, rows, log }: MemoryPart
       if (hasLooked) toDrop = [];
       pending = [];
       hasLooked = false;
+    },
+    rest(nowMs) {
+      const changed = [...subjects.values()].filter(({ isChanged }) => isChanged);
+      return changed.flatMap((about) => rowsIn({ about, texts: textsOf(about, nowMs) }));
     },
     shots() {
       const found: Shot[] = [];

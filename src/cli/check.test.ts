@@ -35,7 +35,7 @@ test("says of the example what it watches, when, and whom it tells", () => {
   );
   expect(text).toContain(
     "cross-time-to-liquidation: cross, minutesToLiquidation: warning below 120, critical below 30\n" +
-      "    left only 25 % beyond the threshold, opens at once, clears after 5 min\n",
+      "    left only 25 % beyond the threshold, opens after 2 min, clears after 30 min\n",
   );
   expect(text).toContain(
     '  interest rates at "0 7 * * * *", next 12:07:00: told above 3 times their own median of 7 days\n',

@@ -3,11 +3,11 @@
 
 import type { Insight, InsightQuery } from "./insight.ts";
 import type { AlertState, Transition } from "./lifecycle.ts";
-import { end, type Policy, type Reading, step } from "./lifecycle.ts";
+import { end, type Policy, type Reading, rank, step } from "./lifecycle.ts";
 import { isOfTime, isQuotient, needsQuotient, type Observation } from "./observe.ts";
 import type { AlertId, Bars, Severity, Subject } from "./ports.ts";
 import { routeOf } from "./route.ts";
-import type { Rule } from "./rules/compile.ts";
+import type { Rule, Verdict } from "./rules/compile.ts";
 import type { FieldName } from "./rules/fields.ts";
 import type { Route } from "./rules/types.ts";
 import type { ConfigProblem, Facts, Known, Situation } from "./situation.ts";
@@ -140,6 +140,7 @@ function* outcomes(
     const verdict = rule.evaluate(observation, scene.bars);
     const state = states?.get(rule.id);
     if (verdict === undefined && state === undefined) continue; // the common case
+    if (isHalfKnown(rule, observation, verdict, state)) continue;
     const id: AlertId = { account: observation.account, subject: observation.subject, rule: rule.id };
     const value = verdict?.value ?? observation.values[rule.field];
     const reading: Reading = {
@@ -170,6 +171,17 @@ const isUnknown = ({ field, ladder, id }: Rule, { values, falls, hasDebt }: Obse
   hasDebt && (ladder.kind === "drop" ? falls?.has(id) !== true : mayBeUnknown(field) && values[field] === undefined);
 
 const mayBeUnknown = (field: FieldName): boolean => isOfTime(field) || needsQuotient(field);
+
+/** A fall over a window that nobody watched whole may have been larger: it lowers and ends nothing. */
+function isHalfKnown(
+  { id, ladder }: Rule,
+  { falls }: Observation,
+  verdict: Verdict | undefined,
+  state: AlertState | undefined,
+): boolean {
+  if (ladder.kind !== "drop" || state?.phase !== "firing" || falls?.get(id)?.isWhole !== false) return false;
+  return rank(verdict?.held ?? null) < rank(state.severity);
+}
 
 /**
  * An account whose level is no quotient has no distance to liquidation: the rule on it watches nothing, and that is told. Not of

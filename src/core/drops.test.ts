@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { BARS_3X } from "../../test/support/answers.ts";
-import { fallOf, type Sample } from "./drops.ts";
+import { fallOf, type Sample } from "../../test/support/falls.ts";
 import { rank } from "./lifecycle.ts";
 import type { Observation } from "./observe.ts";
 import { compile } from "./rules/compile.ts";
@@ -89,7 +89,7 @@ test("it says from where, since when, and by how much", () => {
     held: "critical",
     value: 22,
     threshold: 20,
-    fall: { dropPct: 22, from: 1.5, fromAtMs: NOW - 11 * MIN, to: 1.17 },
+    fall: { dropPct: 22, from: 1.5, fromAtMs: NOW - 11 * MIN, to: 1.17, isWhole: true },
     isUnknownStatus: false,
   });
 });

@@ -7,13 +7,6 @@ import { type FieldName, fieldInfo } from "./rules/fields.ts";
 import { thresholdAt, tidy } from "./rules/threshold.ts";
 import type { Ladder } from "./rules/types.ts";
 
-/** One value that was observed. */
-export interface Sample {
-  /** Wall ms. */
-  readonly atMs: number;
-  readonly value: number;
-}
-
 /** From the highest value within the window to the latest. */
 export interface Fall {
   /** Percent of the highest; 0 where the latest is the highest. */
@@ -21,6 +14,8 @@ export interface Fall {
   readonly from: number;
   readonly fromAtMs: number;
   readonly to: number;
+  /** All of the window was watched. Else it may have fallen by more: it opens an alert, and lowers and ends none. */
+  readonly isWhole: boolean;
 }
 
 /** A rule's verdict from `observation.falls`. Nothing is known of falls there: undefined. */
@@ -46,26 +41,9 @@ export function fallEvaluator(
 /** Above `onlyBelow` nothing opens, and what is open stays so until the value is 2 % above it: else it would flap at that edge. */
 const EDGE_RATIO = 1.02;
 
-/**
- * The fall that ends with the latest sample of the window. Undefined where it is not known as a share: nothing was observed in the
- * window, or the highest value is not above zero.
- */
-export function fallOf(samples: readonly Sample[], withinMs: number, nowMs: number): Fall | undefined {
-  let [latest, top]: [Sample | undefined, Sample | undefined] = [undefined, undefined];
-  for (let i = samples.length - 1; i >= 0; i--) {
-    const sample = samples[i];
-    if (sample === undefined || sample.atMs > nowMs || !Number.isFinite(sample.value)) continue;
-    if (sample.atMs < nowMs - withinMs) break;
-    latest ??= sample;
-    // Of two equal tops the later one: that is where the fall began.
-    if (top === undefined || sample.value > top.value) top = sample;
-  }
-  return latest === undefined || top === undefined ? undefined : fallFrom(top.value, top.atMs, latest.value);
-}
-
 /** From a top to a value. Undefined where the top is not above zero. */
-export function fallFrom(top: number, topAtMs: number, to: number): Fall | undefined {
-  return top > 0 ? { dropPct: tidy((100 * (top - to)) / top), from: top, fromAtMs: topAtMs, to } : undefined;
+export function fallFrom(top: number, topAtMs: number, to: number, isWhole: boolean): Fall | undefined {
+  return top > 0 ? { dropPct: tidy((100 * (top - to)) / top), from: top, fromAtMs: topAtMs, to, isWhole } : undefined;
 }
 
 interface Rung {

@@ -108,12 +108,26 @@ test("rows of the history tell what was added from what was bought", () => {
   ]);
 });
 
+test.each([
+  ["bought", { free: 1 }, [], ["repaid", "interest"]],
+  ["borrowed and sold", { borrowed: 1 }, [], ["repaid", "interest"]],
+  ["borrowed and kept", { free: 1, borrowed: 1 }, [], ["added", "repaid", "added", "interest"]],
+  ["kept", { free: 1 }, [balance("XYZ", { free: 1 })], ["added", "repaid", "added", "interest"]],
+] as const)(
+  "with a coin without a price that was %s, what went in or out is as sure as that",
+  (_, coin, had, deeds) => {
+    const before = book(40_000, [...BEFORE.balances, ...had]);
+    const after = book(38_000, [...AFTER.balances, balance("XYZ", coin)]);
+    expect(reportOf(INCIDENT, ENDED, { before, after }).done.map(({ deed }) => deed)).toEqual(deeds);
+  },
+);
+
 // ---------------------------------------------------------------- lines
 
 test("a report in English", () => {
   expect(lines({ before: BEFORE, after: AFTER })).toEqual([
     "Open for 3 h 12 min, at worst critical, lowest 1.19 at 21:50 UTC. 4 messages before this.",
-    "From 1.33 to 1.61: transferred in +0.30, price −0.08 (BTC −5.0 %), repaid +0.06.",
+    "Margin level from 1.33 to 1.61: transferred in +0.30, price −0.08 (BTC −5.0 %), repaid +0.06.",
     "Added 0.2 BTC, 5,000 USDT; repaid 5,000 USDT; interest 30 USDT.",
   ]);
 });
@@ -121,7 +135,7 @@ test("a report in English", () => {
 test("a report in Chinese", () => {
   expect(lines({ before: BEFORE, after: AFTER }, "zh")).toEqual([
     "历时 3小时12分钟，最高级别为严重，最低 1.19（21:50 UTC）。此前共 4 条消息。",
-    "由 1.33 变为 1.61：转入 +0.30，价格 −0.08（BTC −5.0 %），还款 +0.06。",
+    "风险率由 1.33 变为 1.61：转入 +0.30，价格 −0.08（BTC −5.0 %），还款 +0.06。",
     "转入 0.2 BTC，5,000 USDT；还款 5,000 USDT；利息 30 USDT。",
   ]);
 });
@@ -141,7 +155,8 @@ describe("what moved it", () => {
     for (let price = 30_000; price <= 50_000; price += 137) {
       const after = book(price, [balance("BTC", { free: 1.53 }), balance("USDT", { borrowed: 47_350, interest: 100 })]);
       const [line = ""] = told(after);
-      const [, from, to, list = ""] = /^From ([\d.]+) to ([\d.]+) since 20:10 UTC: (.*)\.$/.exec(line) ?? [];
+      const [, from, to, list = ""] =
+        /^Margin level from ([\d.]+) to ([\d.]+) since 20:10 UTC: (.*)\.$/.exec(line) ?? [];
       const parts = [...list.replace(/\(.*?\)/g, "").matchAll(/([+−])([\d.]+)/g)];
       const sum = parts.reduce((total, [, sign, value]) => total + (sign === "−" ? -1 : 1) * Number(value), 0);
       expect(sum, line).toBeCloseTo(Number(to) - Number(from), 6);
@@ -150,23 +165,25 @@ describe("what moved it", () => {
 
   test("what is too little for a word is not said", () => {
     const after = book(36_000, [balance("BTC", { free: 1.5 }), balance("USDT", { borrowed: 45_000, interest: 20 })]);
-    expect(told(after)).toEqual(["From 1.33 to 1.20 since 20:10 UTC: price −0.13 (BTC −10.0 %)."]);
+    expect(told(after)).toEqual(["Margin level from 1.33 to 1.20 since 20:10 UTC: price −0.13 (BTC −10.0 %)."]);
   });
 
   test("what is less than a twentieth of it all is other", () => {
     const after = book(32_000, [balance("BTC", { free: 1.5 }), balance("USDT", { borrowed: 45_000, interest: 300 })]);
-    expect(told(after)).toEqual(["From 1.33 to 1.06 since 20:10 UTC: price −0.26 (BTC −20.0 %), other −0.01."]);
+    expect(told(after)).toEqual([
+      "Margin level from 1.33 to 1.06 since 20:10 UTC: price −0.26 (BTC −20.0 %), other −0.01.",
+    ]);
   });
 
   test("a small movement has one digit more", () => {
     expect(told(book(39_900, BEFORE.balances))).toEqual([
-      "From 1.333 to 1.330 since 20:10 UTC: price −0.003 (BTC −0.2 %).",
+      "Margin level from 1.333 to 1.330 since 20:10 UTC: price −0.003 (BTC −0.2 %).",
     ]);
   });
 
   test("no movement is said as such", () => {
-    expect(told(BEFORE)).toEqual(["Still 1.333, as at 20:10 UTC."]);
-    expect(told(BEFORE, "zh-CN")).toEqual(["仍为 1.333，与 20:10 UTC 相同。"]);
+    expect(told(BEFORE)).toEqual(["Margin level still 1.333, as at 20:10 UTC."]);
+    expect(told(BEFORE, "zh-CN")).toEqual(["风险率仍为 1.333，与 20:10 UTC 相同。"]);
   });
 
   test("an asset without a price is named", () => {
@@ -191,7 +208,7 @@ test.each([
 });
 
 test("a fall says from where, to where and in what time", () => {
-  const fall = { dropPct: 22, from: 1.5, fromAtMs: ENDED - 12 * MIN, to: 1.17 };
+  const fall = { dropPct: 22, from: 1.5, fromAtMs: ENDED - 12 * MIN, to: 1.17, isWhole: true };
   expect(fallLine(fall, shown.value, ENDED, "en")).toBe("Fell 22.0 % in 12 min, from 1.50 to 1.17.");
   expect(fallLine(fall, shown.value, ENDED, "zh-CN")).toBe("12分钟内下跌 22.0 %，由 1.50 跌至 1.17。");
 });

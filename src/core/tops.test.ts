@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { fallOf, type Sample } from "./drops.ts";
+import { fallOf, type Sample } from "../../test/support/falls.ts";
 import { createTops, type Tops, type TopsOf } from "./tops.ts";
 
 const MIN = 60_000;
@@ -62,7 +62,10 @@ test("looks that are further apart than a part of the window give exactly the fa
       const samples = walk.map(({ value }, i) => ({ atMs: T0 + i * 5_000, value }));
       const tops = fresh();
       samples.forEach(({ atMs, value }, i) => {
-        expect(tops.push(atMs, value)).toEqual(fallOf(samples.slice(0, i + 1), WITHIN, atMs));
+        expect({ ...tops.push(atMs, value), isWhole: true }).toEqual({
+          ...fallOf(samples.slice(0, i + 1), WITHIN, atMs),
+          isWhole: true,
+        });
       });
     }),
   );
@@ -87,7 +90,8 @@ test("restored in the middle it goes on as if nothing had happened", () => {
       pushAll(first, samples.slice(0, cut));
       const restored = fresh(first.encode());
       const rest = samples.slice(cut);
-      expect(pushAll(restored, rest)).toEqual(pushAll(first, rest));
+      // But it does not know what was between: so its window is not whole before it was watched once over.
+      expect({ ...pushAll(restored, rest), isWhole: true }).toEqual({ ...pushAll(first, rest), isWhole: true });
     }),
   );
 });
@@ -106,9 +110,35 @@ describe("a clock that is set back", () => {
   test("by less than a minute it may be two looks that were swapped: none is lost", () => {
     const tops = fresh();
     tops.push(T0 + 1_000, 1.5);
-    expect(tops.push(T0, 1.2)).toEqual({ dropPct: 20, from: 1.5, fromAtMs: T0, to: 1.2 });
+    expect(tops.push(T0, 1.2)).toMatchObject({ dropPct: 20, from: 1.5, fromAtMs: T0, to: 1.2 });
     expect(tops.push(T0 + WITHIN, 1.2)).toMatchObject({ from: 1.5 });
     expect(tops.push(T0 + WITHIN + PART + 1, 1.2)).toMatchObject({ from: 1.2 });
+  });
+});
+
+describe("a window is whole", () => {
+  const whole = (...looks: readonly number[]) => {
+    const tops = fresh();
+    return looks.map((afterMs) => tops.push(T0 + afterMs, 1.5)?.isWhole);
+  };
+  test("when it was watched for as long as it is, and not a millisecond before", () => {
+    expect(whole(0, WITHIN / 2, WITHIN - 1, WITHIN)).toEqual([false, false, false, true]);
+  });
+  test("no more after a time without looks that is as long as it is", () => {
+    const rest = 2 * WITHIN;
+    expect(whole(0, WITHIN - 1, WITHIN, rest - 1, rest + WITHIN - 1)).toEqual([false, false, true, true, false]);
+  });
+  test("no more after a clock that was set back", () => {
+    expect(whole(0, WITHIN - 1, WITHIN, WITHIN - 61_000, WITHIN)).toEqual([false, false, true, false, false]);
+    expect(whole(0, WITHIN - 1, WITHIN + 30_000, WITHIN + 1)).toEqual([false, false, true, true]); // swapped looks
+  });
+  test("only after another one, where it was restored or forgotten", () => {
+    const first = fresh();
+    for (const afterMs of [0, WITHIN / 2, WITHIN]) first.push(T0 + afterMs, 1.5);
+    const restored = fresh(first.encode());
+    expect(restored.push(T0 + WITHIN + 1, 1.5)?.isWhole).toBe(false);
+    first.clear();
+    expect(first.push(T0 + WITHIN + 1, 1.5)?.isWhole).toBe(false);
   });
 });
 

@@ -37,7 +37,17 @@ export function createTops(of: TopsOf, text?: string): Tops | undefined {
   if (state === undefined) return undefined;
   const { values, atMs: stamps, untilMs: untils } = state;
   let head = 0;
+  /** Since then somebody looked again and again; undefined before the first look. What is read from a text may lack the last minutes. */
+  let watchedSinceMs: number | undefined;
+  let lastMs = 0;
 
+  /** Without looks for as long as the window nothing is left of it; after a clock that was set back nobody knows how long it was. */
+  const watch = (atMs: number): boolean => {
+    const isBroken = atMs - lastMs >= withinMs || lastMs - atMs > SWAPPED_MS;
+    if (watchedSinceMs === undefined || isBroken) watchedSinceMs = atMs;
+    lastMs = isBroken ? atMs : Math.max(lastMs, atMs);
+    return atMs - watchedSinceMs >= withinMs;
+  };
   const pop = () => {
     values.pop();
     stamps.pop();
@@ -64,6 +74,7 @@ export function createTops(of: TopsOf, text?: string): Tops | undefined {
   return {
     push(atMs, value) {
       if (!Number.isFinite(value) || !Number.isFinite(atMs)) return undefined;
+      const isWhole = watch(atMs);
       setBack(atMs);
       while (values.length > head && (values[values.length - 1] ?? 0) <= value) pop();
       dropOld(atMs - withinMs);
@@ -74,12 +85,13 @@ export function createTops(of: TopsOf, text?: string): Tops | undefined {
         stamps.push(atMs);
         untils.push(atMs);
       }
-      return fallFrom(values[head] ?? value, stamps[head] ?? atMs, value);
+      return fallFrom(values[head] ?? value, stamps[head] ?? atMs, value, isWhole);
     },
     expire: (nowMs) => dropOld(nowMs - withinMs),
     clear() {
       for (const column of [values, stamps, untils]) column.length = 0;
       head = 0;
+      watchedSinceMs = undefined;
     },
     get size() {
       return values.length - head;

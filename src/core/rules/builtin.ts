@@ -47,7 +47,8 @@ export const builtinRules: readonly RuleConfig[] = [
       rungs: { warning: { kind: "number", value: 120 }, critical: { kind: "number", value: 30 } },
     },
     hysteresisPct: 25,
-    clearAfterMs: 300_000,
+    forMs: 120_000,
+    clearAfterMs: 1_800_000,
   },
   {
     ...usual,
