@@ -246,6 +246,7 @@ function openExchange({ exchange }: Config, world: World, store: Store, quietUnt
     random,
     log,
     bans: banOf(store),
+    priceBans: banOf(store, "ban.prices"),
     barsStore: barsOf(store),
     notBeforeMonoMs: quietUntilMs,
     ...(serverClock && { serverClock, announcedBy: () => clock.wallMs() }),

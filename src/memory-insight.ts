@@ -7,7 +7,7 @@ import { costPerDay } from "./core/cost.ts";
 import type { Insight, InsightQuery } from "./core/insight.ts";
 import type { HourlyRates } from "./core/interest.ts";
 import type { Prices } from "./core/market.ts";
-import { type IncidentReport, reportOf } from "./core/report.ts";
+import { type IncidentReport, reportOf, surelyDone } from "./core/report.ts";
 import type { Estimate, Minutes } from "./core/trend.ts";
 import type { Log } from "./lib/log.ts";
 import type { RowsOf } from "./rows.ts";
@@ -43,8 +43,9 @@ export function insightOf(query: InsightQuery, parts: InsightParts): Insight {
   const report = once((): IncidentReport | undefined => {
     if (transition.kind !== "resolved") return undefined;
     const told = reportOf(transition.state, transition.atMs, { before: before(), after: after(), rows: rows() });
-    // A price may be off: then how long and how bad it was is still true.
-    return told.moved?.kind === "moved" && moved() === undefined ? { ...told, moved: undefined } : told;
+    if (told.moved?.kind !== "moved" || moved() !== undefined) return told;
+    // A price may be off: then how long and how bad it was is still true, but not what came and went.
+    return { ...told, moved: undefined, done: surelyDone(told.done) };
   });
   return {
     prices,

@@ -202,11 +202,37 @@ test("after the machine slept nothing is told before prices are read again; a cl
   expect(feed.latest()).toBeDefined();
 });
 
-test("where reads are rarer than that, prices are told for two of them", async () => {
-  const { clock, feed, replyWith } = world({ everyMs: MINUTE });
+test("B13: after the machine slept all are read again, and nothing of the night before is told", async () => {
+  const { clock, feed, reads, market } = world();
+  await settled(clock, EVERY_MS);
+  reads();
+  market.set("SOLUSDC", 20).delete("FETUSDT");
+  clock.stepWall(600 * MINUTE); // the monotonic clock stood still
+  await settled(clock, EVERY_MS);
+  expect(reads()).toEqual(["10 all"]);
+  expect([feed.latest()?.get("SOLUSDC"), feed.latest()?.has("FETUSDT")]).toEqual([20, false]);
+});
+
+test("by the wall clock, too, nothing older than ten minutes is told of symbols that are not needed", async () => {
+  const { clock, feed, replyWith } = world();
+  await settled(clock, 5 * MINUTE);
+  clock.stepWall(5 * MINUTE - 2 * EVERY_MS);
+  replyWith((list) => (list === undefined ? fails("unreachable") : undefined));
+  await settled(clock, EVERY_MS);
+  expect([...(feed.latest()?.keys() ?? [])]).toContain("FETUSDT");
+  await settled(clock, EVERY_MS);
+  expect([...(feed.latest()?.keys() ?? [])]).toEqual(["BTCUSDT"]);
+});
+
+test.each([
+  ["for two of them", 20_000, 40_000],
+  ["for two of them, two minutes at most", MINUTE, 2 * MINUTE],
+  ["for two minutes, and then not before the next", 60 * MINUTE, 2 * MINUTE],
+])("where reads are rarer than that, prices are told %s", async (_, everyMs, freshMs) => {
+  const { clock, feed, replyWith } = world({ everyMs });
   await settled(clock, 1);
   replyWith(() => fails("unreachable"));
-  await settled(clock, 2 * MINUTE - 2);
+  await settled(clock, freshMs - 2);
   expect(feed.latest()).toBeDefined();
   await settled(clock, 1);
   expect(feed.latest()).toBeUndefined();
@@ -302,16 +328,19 @@ test("where the exchange wants silence until a time, nothing is asked before it"
   expect(reads()).toEqual(["1020.3 all"]);
 });
 
-test("a clock that is set forward ends the silence within a minute", async () => {
+test.each([
+  ["back", -60 * MINUTE],
+  ["forward", 600 * MINUTE],
+])("a clock that is set %s makes the silence neither longer nor shorter", async (_, stepMs) => {
   const { clock, reads, replyWith } = world(
     {},
-    { first: (wallMs) => fails("banned", { untilMs: wallMs + 600 * MINUTE }) },
+    { first: (wallMs) => fails("rate_limited", { untilMs: wallMs + 30_000 }) },
   );
   await settled(clock, 10_000);
   replyWith(() => undefined);
-  clock.stepWall(600 * MINUTE);
+  clock.stepWall(stepMs);
   await settled(clock, MINUTE);
-  expect(reads().slice(0, 2)).toEqual(["0 all", "65 all"]);
+  expect(reads().slice(0, 2)).toEqual(["0 all", "30 all"]);
 });
 
 test("who works with the prices may fail: it is said once, and they are read and told all the same", async () => {

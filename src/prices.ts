@@ -31,16 +31,16 @@ export interface PriceFeed {
 
 /**
  * What is older is not calculated with: as long as an account may be silent before it counts as blind. A coin goes 2 %, by which a book
- * is distrusted, in a few minutes, and in half a minute only when everything falls. It is two reads where reads are rarer.
+ * is distrusted, in a few minutes, and in half a minute only when everything falls. It is two reads where reads are rarer, but never more
+ * than the most: where they are rarer still, there are none that are fresh in between.
  */
 const FRESH_MS = 30_000;
+const FRESH_MOST_MS = 120_000;
 /** All symbols are read so often, so that new markets and assets that nobody held are known. Then they are old, and not told. */
 const WHOLE_MS = 600_000;
 /** A longer list is no cheaper than all of them, and its address is longer than servers take. */
 const LIST_MAX = 200;
 const RETRY: Backoff = { firstMs: 2_000, maxMs: 60_000 };
-/** A wait for the exchange is cut into pieces: the wall clock that it is told by may be set meanwhile. */
-const PIECE_MS = 60_000;
 /** Lists refused one after the other, each made of all symbols that had just been read: then no list is asked for any more. */
 const REFUSALS_MAX = 2;
 
@@ -53,7 +53,8 @@ interface Kept {
   readonly atMs: number;
   /** The same on the wall: a machine that sleeps stops the monotonic clock, and wakes up with prices of last night. */
   readonly atWallMs: number;
-  readonly wholeAtMs: number;
+  /** When all symbols were read. */
+  readonly wholeAt: Moment;
   /** What was needed when all symbols were read. */
   readonly needed: ReadonlySet<string>;
 }
@@ -62,7 +63,7 @@ type Moment = Pick<Kept, "atMs" | "atWallMs">;
 
 export function createPriceFeed(parts: PriceFeedParts): PriceFeed {
   const { reader, everyMs, clock, log } = parts;
-  const freshMs = Math.max(FRESH_MS, 2 * everyMs);
+  const freshMs = Math.min(FRESH_MOST_MS, Math.max(FRESH_MS, 2 * everyMs));
   const [reading, working] = [createTrouble(log), createTrouble(log)];
   let kept: Kept | undefined;
   /** By asset or pair that was needed when all symbols were read: the symbols that its price is worked out of. Made when it is wanted. */
@@ -73,17 +74,16 @@ export function createPriceFeed(parts: PriceFeedParts): PriceFeed {
   let refusals = 0;
   let isListRefused = false;
   let failures = 0;
-  let notBeforeWallMs = Number.NEGATIVE_INFINITY;
 
+  const ageMs = ({ atMs, atWallMs }: Moment): number => Math.max(clock.monoMs() - atMs, clock.wallMs() - atWallMs);
   const latest = (): Prices | undefined => {
-    if (kept === undefined || Math.max(clock.monoMs() - kept.atMs, clock.wallMs() - kept.atWallMs) >= freshMs)
-      return undefined;
-    return clock.monoMs() - kept.wholeAtMs >= WHOLE_MS ? kept.last : kept.all;
+    if (kept === undefined || ageMs(kept) >= freshMs) return undefined;
+    return ageMs(kept.wholeAt) >= WHOLE_MS ? kept.last : kept.all;
   };
 
   /** What is to be read for these; undefined: all. */
   const listOf = (needed: ReadonlySet<string>): readonly string[] | undefined => {
-    if (kept === undefined || clock.monoMs() - kept.wholeAtMs >= WHOLE_MS) return undefined;
+    if (kept === undefined || ageMs(kept.wholeAt) >= WHOLE_MS) return undefined;
     if (isListRefused || refusals >= REFUSALS_MAX || needed.size >= namesTooMany) return undefined;
     symbolsOf ??= symbolsFor(kept.needed, kept.all);
     const list = new Set<string>();
@@ -97,7 +97,7 @@ export function createPriceFeed(parts: PriceFeedParts): PriceFeed {
   };
 
   const keepAll = (all: Prices, needed: ReadonlySet<string>, at: Moment): void => {
-    kept = { all, last: all, needed, ...at, wholeAtMs: at.atMs };
+    kept = { all, last: all, needed, ...at, wholeAt: at };
     symbolsOf = undefined;
     isListRefused = false;
   };
@@ -116,14 +116,12 @@ export function createPriceFeed(parts: PriceFeedParts): PriceFeed {
   const failed = ({ code, detail, untilMs }: Failure): number => {
     reading.begins(`prices cannot be read (${code}: ${detail}); alerts do without them`);
     failures += 1;
-    notBeforeWallMs = untilMs ?? notBeforeWallMs;
-    return Math.max(everyMs, stepMs(RETRY, failures));
+    const silentMs = untilMs === undefined ? 0 : untilMs - clock.wallMs(); // now: the wall clock may be set during the wait
+    return Math.max(everyMs, stepMs(RETRY, failures), silentMs);
   };
 
   /** One read, if there is a reason for it. Resolves with the time to wait after it. */
   const once = async (signal: AbortSignal): Promise<number> => {
-    const bannedMs = notBeforeWallMs - clock.wallMs();
-    if (bannedMs > 0) return Math.min(bannedMs, PIECE_MS);
     const needed = new Set(parts.needed()); // as it is now: what comes while the answer is on its way was not in it
     if (kept !== undefined && needed.size === 0) return everyMs;
     const list = listOf(needed);

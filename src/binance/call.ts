@@ -3,6 +3,7 @@
 import type { Clock } from "../core/ports.ts";
 import { parseExactJson, parseJson } from "../lib/json.ts";
 import type { Log } from "../lib/log.ts";
+import { PATHS } from "./endpoints.ts";
 import { badResponse, complaintError, complaintIn, statusError } from "./errors.ts";
 import { excerpt } from "./excerpt.ts";
 import type { Freshness } from "./freshness.ts";
@@ -23,6 +24,8 @@ export interface RequestInfo extends Start {
 export interface Shared {
   readonly http: Http;
   readonly pause: Pause;
+  /** Of the paths of public prices, whoever asks; that of everything unless given. */
+  readonly pricePause?: Pause;
   readonly weights: WeightBudget;
   readonly serverTime: ServerTime;
   readonly freshness: Freshness;
@@ -61,9 +64,9 @@ export interface Asked {
 export type Call = (asked: Asked, signal: AbortSignal) => Promise<Answered>;
 
 export function createCall(shared: Shared, account: string, lane: Lane): Call {
-  const { http, pause, weights, clock } = shared;
+  const { http, weights, clock } = shared;
   const refuseWhileSilent = (path: string, urgency: Urgency): void => {
-    const error = pause.current(urgency) ?? weights.current(path, urgency);
+    const error = pauseOf(path, shared).current(urgency) ?? weights.current(path, urgency);
     if (error !== undefined) throw error;
   };
   return async (asked, signal) => {
@@ -86,12 +89,17 @@ export function createCall(shared: Shared, account: string, lane: Lane): Call {
   };
 }
 
+const pauseOf = (path: string, { pause, pricePause }: Shared): Pause =>
+  path === PATHS.prices ? (pricePause ?? pause) : pause;
+
 /** The answer's JSON, or throws what the exchange means instead. */
 function jsonIn(
   { status, headers, text }: Reply,
   { path, isExact, mayBeEmpty, urgency }: Asked,
-  { pause, serverTime, log }: Shared,
+  shared: Shared,
 ): unknown {
+  const { serverTime, log } = shared;
+  const pause = pauseOf(path, shared);
   const body = parseJson(text);
   const complaint = complaintIn(body);
   const stop = stopIn(status, headers, complaint, serverTime.nowMs());
@@ -100,9 +108,7 @@ function jsonIn(
     const { code, untilMs } = error.failure;
     const page = stop.kind === "firewall" ? { type: headerText(headers, "content-type"), page: excerpt(text) } : {};
     const fields = { path, status, code, untilMs, ...page };
-    const whom =
-      stop.kind === "firewall" && urgency === "later" ? "nothing that can wait is asked" : "no request of any key";
-    log.warn(fields, `the exchange asks for silence: ${whom} until then`);
+    log.warn(fields, `the exchange asks for silence: ${pause.silenced(stop, urgency)} until then`);
     throw error;
   }
   if (complaint !== undefined) throw complaintError(complaint);

@@ -20,6 +20,7 @@ import { createMarketReader } from "./market.ts";
 import { createLane } from "./pace.ts";
 import { type Ban, type Bans, createPause } from "./pause.ts";
 import { parseRights, RIGHTS_PATH } from "./permissions.ts";
+import { createPricePause } from "./price-pause.ts";
 import { createPriceReader } from "./prices.ts";
 import { failureOf, type Read, readsOf } from "./reads.ts";
 import { createHttp, type Http } from "./request.ts";
@@ -41,6 +42,8 @@ export interface BinanceOptions {
   readonly random: () => number;
   /** The ban outlives a restart: the caller keeps it. */
   readonly bans: Bans;
+  /** The same for the silence of public prices, which is theirs alone; not kept unless given. */
+  readonly priceBans?: Bans;
   readonly barsStore: BarsStore;
   /** Monotonic ms before which no key may send: a process before this one may have sent a request just now. None unless given. */
   readonly notBeforeMonoMs?: number;
@@ -96,11 +99,7 @@ export function createBinance(options: BinanceOptions): Binance {
   const { clock, log, weightBudgetPct } = options;
   const http = options.http ?? createHttp(options);
   const serverTime = createServerTime(clock, options.serverClock ?? (() => clock.wallMs()));
-  const bans: Bans = {
-    load: () => options.bans.load(),
-    save: (ban) => kept(log, () => options.bans.save(ban)),
-    clear: () => kept(log, () => options.bans.clear()),
-  };
+  const pause = createPause({ clock, bans: guarded(options.bans, log), log });
   const onSpent = (path: string, waitMs: number) =>
     log.warn(
       { path, waitMs },
@@ -111,7 +110,8 @@ export function createBinance(options: BinanceOptions): Binance {
     http,
     serverTime,
     freshness: createFreshness(),
-    pause: createPause({ clock, bans, log }),
+    pause,
+    pricePause: createPricePause(pause, { clock, bans: guarded(options.priceBans ?? NOT_KEPT, log), log }),
     weights: createWeightBudget({ budgetPct: weightBudgetPct, clock, serverTime, onSpent }),
     onRequest: options.onRequest ?? (() => undefined),
   };
@@ -243,6 +243,14 @@ function createSync(clock: Clock, log: Log): Sync {
     },
   };
 }
+
+const NOT_KEPT: Bans = { load: () => undefined, save: () => undefined, clear: () => undefined };
+
+const guarded = (bans: Bans, log: Log): Bans => ({
+  load: () => bans.load(),
+  save: (ban) => kept(log, () => bans.save(ban)),
+  clear: () => kept(log, () => bans.clear()),
+});
 
 /** The state's disk may be full; that must not stop the watch. */
 function kept(log: Log, save: () => void): void {

@@ -30,12 +30,17 @@ export interface Pause {
    * wait (a POST, a path that it does not like) silences only that: the account is not blinded for it.
    */
   begin(stop: Stop, urgency?: Urgency): ExchangeError;
+  /** What `begin` silences by such a stop, in words for the log. */
+  silenced(stop: Pick<Stop, "kind">, urgency?: Urgency): string;
   /** An answer came through: the next pause without a stated length starts short again. */
   answered(): void;
 }
 
+type Least = Readonly<Record<Stop["kind"], Backoff>>;
+
 const OWN_WAIT: Backoff = { firstMs: 5_000, maxMs: 600_000 };
-const LEAST_MS = { rate: 1_000, firewall: 60_000, ban: 1_000 } as const satisfies Record<Stop["kind"], number>;
+const always = (ms: number): Backoff => ({ firstMs: ms, maxMs: ms });
+const LEAST: Least = { rate: always(1_000), firewall: always(60_000), ban: always(1_000) };
 const MOST_MS = { rate: 600_000, firewall: 600_000, ban: 3 * 86_400_000 } as const satisfies Record<
   Stop["kind"],
   number
@@ -50,10 +55,15 @@ const CLOCK_SLACK_MS = 60_000;
 export interface PauseOptions {
   readonly clock: Clock;
   readonly bans: Bans;
+  /** The shortest pause, whatever is asked for: the first, and how those that follow it without an answer grow. */
+  readonly least?: Least;
   readonly log: Log;
 }
 
-export function createPause({ clock, bans, log }: PauseOptions): Pause {
+const isOnlyLater = ({ kind }: Pick<Stop, "kind">, urgency: Urgency): boolean =>
+  kind === "firewall" && urgency === "later";
+
+export function createPause({ clock, bans, least = LEAST, log }: PauseOptions): Pause {
   // On the monotonic clock: a wall clock that is set forward must not end a ban early.
   let untilMonoMs = Number.NEGATIVE_INFINITY;
   let reason: Pick<Stop, "kind" | "detail"> = { kind: "rate", detail: "" };
@@ -84,7 +94,8 @@ export function createPause({ clock, bans, log }: PauseOptions): Pause {
     });
   const waitFor = ({ kind, askedMs }: Stop): number => {
     const unstatedMs = kind === "ban" ? UNSTATED_BAN_MS : stepMs(OWN_WAIT, strikes);
-    return Math.min(MOST_MS[kind], Math.max(LEAST_MS[kind], askedMs ?? unstatedMs));
+    const leastMs = stepMs(least[kind], Math.max(1, strikes));
+    return Math.min(MOST_MS[kind], Math.max(leastMs, askedMs ?? unstatedMs));
   };
 
   return {
@@ -95,7 +106,7 @@ export function createPause({ clock, bans, log }: PauseOptions): Pause {
       return laterMs > 0 ? failure(laterReason, laterMs) : undefined;
     },
     begin(stop, urgency = "now") {
-      if (stop.kind === "firewall" && urgency === "later") {
+      if (isOnlyLater(stop, urgency)) {
         const waitMs = Math.max(CALM_MS, waitFor(stop));
         laterUntilMonoMs = clock.monoMs() + waitMs;
         laterReason = stop;
@@ -113,6 +124,8 @@ export function createPause({ clock, bans, log }: PauseOptions): Pause {
       bans.save({ beginMs: Math.round(clock.wallMs()), untilMs: error.failure.untilMs ?? 0, kind: reason.kind });
       return error;
     },
+    silenced: (stop, urgency = "now") =>
+      isOnlyLater(stop, urgency) ? "nothing that can wait is asked" : "no request of any key",
     answered() {
       if (leftMs() > 0) return; // to a request that was under way when the pause began
       strikes = 0;

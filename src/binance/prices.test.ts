@@ -1,9 +1,20 @@
 // Public prices over a real socket: what is asked, what is made of the answer, and that no key's requests meet them.
 import { expect, test } from "vitest";
-import { MINUTE, never, SECOND, type Setup, useClient } from "../../test/support/client.ts";
+import {
+  type ClientWorld,
+  failureOf,
+  HOUR,
+  MINUTE,
+  never,
+  SECOND,
+  type Setup,
+  useClient,
+} from "../../test/support/client.ts";
 import { type Answer, CROSS, complaint, type Script } from "../../test/support/exchange.ts";
 import { untilTrue } from "../../test/support/server.ts";
 import type { Prices } from "../core/market.ts";
+import { systemClock } from "../lib/clock.ts";
+import type { Ban } from "./client.ts";
 import { PATHS } from "./endpoints.ts";
 
 const { start, poll } = useClient();
@@ -181,41 +192,143 @@ test("each lane keeps its spacing, and neither counts the other's requests", asy
   }
 });
 
+test("prices need not wait for what a process before this one may have sent: that is counted by key", async () => {
+  const { binance, requests, clock } = await start({
+    minSpacingMs: 500,
+    notBeforeMonoMs: systemClock.monoMs() + HOUR,
+    script: answering(() => ({ body: [BTC] })),
+  });
+  const beganMs = clock.monoMs();
+  expect(await binance.prices.prices(undefined, AbortSignal.timeout(5 * SECOND))).toMatchObject({ ok: true });
+  expect(requests.map(({ startedMonoMs }) => startedMonoMs - beganMs < 5 * SECOND)).toEqual([true]);
+});
+
 // ---------------------------------------------------------------- silence
 
-test.each<[string, Answer, boolean]>([
-  ["a ban", { status: 418, raw: "", headers: { "retry-after": "60" } }, true],
-  ["a 429", { status: 429, raw: "", headers: { "retry-after": "60" } }, true],
-  ["the page of a firewall", { status: 403, raw: "<html>" }, false],
-])("%s that prices meet is heeded", async (_, answer, isForAll) => {
-  const { binance, exchange, server, clock } = await start({
-    script: answering((nth) => (nth === 1 ? answer : { body: [BTC] })),
-  });
-  const codes = ["banned", "rate_limited"];
-  const first = await binance.prices.prices(undefined, never);
-  expect(first).toMatchObject({ ok: false, failure: { code: expect.stringMatching(codes.join("|")) } });
-  expect(await binance.prices.prices(undefined, never)).toMatchObject({
-    ok: false,
-    failure: { untilMs: expect.anything() },
-  });
-  const [result] = await poll(exchange);
-  expect(result?.ok).toBe(!isForAll);
-  expect(server.seen.filter(({ path }) => path === PATHS.prices)).toHaveLength(1);
+const TOO_MANY: Answer = { ...complaint(-1003, "Too many requests.", 429), headers: { "retry-after": "600" } };
+const PAGE: Answer = { status: 403, raw: "<html>" };
+const FREE: Answer = { body: { openLongRestrictedAsset: [], maxCollateralExceededAsset: [] } };
+
+/** How long public prices are silent from now, seconds; 0 when they are read. */
+async function silenceS({ binance, clock }: ClientWorld): Promise<number> {
+  const read = await binance.prices.prices(undefined, never);
+  return read.ok ? 0 : Math.round(((read.failure.untilMs ?? Number.NaN) - clock.wallMs()) / SECOND);
+}
+
+const pricedAt = (world: ClientWorld) => world.server.seen.filter(({ path }) => path === PATHS.prices).length;
+
+test("a ban that prices meet is for all: the account first when it is over, and for a while alone", async () => {
+  const ban: Answer = { status: 418, raw: "", headers: { "retry-after": "60" } };
+  const world = await start({ script: answering((nth) => (nth === 1 ? ban : { body: [BTC] })) });
+  const { binance, exchange, clock } = world;
+  expect(await binance.prices.prices(undefined, never)).toMatchObject({ ok: false, failure: { code: "banned" } });
+  expect(await silenceS(world)).toBeGreaterThan(0);
+  expect((await poll(exchange)).map(({ ok }) => ok)).toEqual([false]);
+  expect(pricedAt(world)).toBe(1);
   clock.skip(61 * SECOND);
-  expect((await poll(exchange)).map(({ ok }) => ok)).toEqual([true]); // the account first, and for a while alone
-  expect(await binance.prices.prices(undefined, never)).toMatchObject({ ok: false });
+  expect((await poll(exchange)).map(({ ok }) => ok)).toEqual([true]);
+  expect(await silenceS(world)).toBeGreaterThan(0);
   clock.skip(5 * MINUTE);
+  expect(await silenceS(world)).toBe(0);
+});
+
+test.each<[string, "public" | "keyed", Answer, number]>([
+  ["a 429", "public", TOO_MANY, 600],
+  ["a -1003 with HTTP 200", "public", complaint(-1003, "Too many requests.", 200), 5],
+  ["the page of a firewall", "public", PAGE, 60],
+  ["a 429 to the prices of a key", "keyed", TOO_MANY, 600],
+  ["the page of a firewall to the prices of a key", "keyed", PAGE, 60],
+])("B13: %s silences prices, and neither the account nor what else can wait", async (_, whose, answer, seconds) => {
+  const world = await start({
+    script: ({ path }, nth) => {
+      if (path === PATHS.restrictedAssets) return FREE;
+      return path === PATHS.prices ? (nth === 1 ? answer : { body: [BTC] }) : undefined;
+    },
+  });
+  const { binance, exchange, clock, bans, warnings } = world;
+  const reader = whose === "public" ? binance.prices : undefined;
+  const first = await (reader?.prices(undefined, never) ?? exchange.market.prices(never));
+  expect(first).toMatchObject({ ok: false, failure: { code: "rate_limited" } });
+  expect(await silenceS(world)).toBe(seconds);
+  expect(await exchange.market.prices(never)).toMatchObject({ ok: false, failure: { code: "rate_limited" } });
+  expect(pricedAt(world)).toBe(1);
+  expect((await poll(exchange)).map(({ ok }) => ok)).toEqual([true]);
+  expect(await exchange.market.restrictions(never)).toMatchObject({ ok: true });
+  expect(bans).toEqual([]);
+  expect(warnings).toEqual(["the exchange asks for silence: prices are not asked for, all else goes on, until then"]);
+  clock.skip((seconds - 2) * SECOND);
+  expect(await silenceS(world)).toBeGreaterThan(0);
+  clock.skip(2 * SECOND);
+  expect(await silenceS(world)).toBe(0);
+});
+
+test.each<[string, Answer, readonly number[]]>([
+  ["the page of a firewall", PAGE, [60, 120, 240, 480, 600, 600]],
+  ["a 429 that says nothing", { status: 429, raw: "" }, [5, 10, 20, 40, 80, 160, 320, 600, 600]],
+  [
+    "a 429 that says 30 s",
+    { status: 429, raw: "", headers: { "retry-after": "30" } },
+    [30, 30, 30, 40, 80, 160, 320, 600, 600],
+  ],
+])("%s again and again takes prices ever more rarely, until they are answered", async (_, answer, waits) => {
+  let isRefused = true;
+  const world = await start({ script: answering(() => (isRefused ? answer : { body: [BTC] })) });
+  const met: number[] = [];
+  for (const _wait of waits) {
+    met.push(await silenceS(world));
+    world.clock.skip((met.at(-1) ?? 0) * SECOND);
+  }
+  expect(met).toEqual(waits);
+  expect(pricedAt(world)).toBe(waits.length);
+  isRefused = false;
+  expect(await silenceS(world)).toBe(0);
+  isRefused = true;
+  expect(await silenceS(world)).toBe(waits[0]);
+});
+
+test("a silence of prices is kept apart from that of the accounts, and holds after a restart", async () => {
+  const saved: Ban[] = [];
+  const [first, keeps] = [answering(() => TOO_MANY), { save: (ban: Ban) => void saved.push(ban), clear() {} }];
+  const before = await start({ script: first, priceBans: { ...keeps, load: () => undefined } });
+  await before.binance.prices.prices(undefined, never);
+  expect([saved.map(({ kind }) => kind), before.bans]).toEqual([["rate"], []]);
+  const script = answering(() => ({ body: [BTC] }));
+  const after = await start({ script, priceBans: { ...keeps, load: () => saved[0] } });
+  expect(await silenceS(after)).toBeGreaterThan(590);
+  expect((await poll(after.exchange)).map(({ ok }) => ok)).toEqual([true]);
+  after.clock.skip(10 * MINUTE);
+  expect(await silenceS(after)).toBe(0);
+});
+
+test.each<[string, Answer, string]>([
+  ["ban", { status: 418, raw: "", headers: { "retry-after": "60" } }, "banned"],
+  ["429", { status: 429, raw: "", headers: { "retry-after": "60" } }, "rate_limited"],
+  ["page of a firewall", PAGE, "rate_limited"],
+])("a %s that an account meets silences prices, for five minutes longer", async (_, answer, code) => {
+  const { binance, exchange, server, clock } = await start({
+    script: ({ path }) => (path === CROSS ? answer : { body: [BTC] }),
+  });
+  await poll(exchange);
+  expect(await binance.prices.prices(undefined, never)).toMatchObject({ ok: false, failure: { code } });
+  clock.skip(5 * MINUTE + 58 * SECOND);
+  expect(await binance.prices.prices(undefined, never)).toMatchObject({ ok: false });
+  expect(server.paths()).not.toContain("ticker/price");
+  clock.skip(3 * SECOND);
   expect(await binance.prices.prices(undefined, never)).toMatchObject({ ok: true });
 });
 
-test("a ban that an account meets silences prices", async () => {
-  const { binance, exchange, server } = await start({
-    script: ({ path }) =>
-      path === CROSS ? { status: 418, raw: "", headers: { "retry-after": "60" } } : { body: [BTC] },
+test("an answer to prices does not make the next pause of the accounts short", async () => {
+  const { binance, exchange, clock } = await start({
+    script: ({ path }) => (path === CROSS ? { status: 429, raw: "" } : { body: [BTC] }),
   });
-  await poll(exchange);
-  expect(await binance.prices.prices(undefined, never)).toMatchObject({ ok: false, failure: { code: "banned" } });
-  expect(server.paths()).not.toContain("ticker/price");
+  const waits: number[] = [];
+  for (let i = 0; i < 3; i++) {
+    const [result] = await poll(exchange);
+    waits.push(Math.round(((failureOf(result)?.untilMs ?? 0) - clock.wallMs()) / SECOND));
+    clock.skip(10 * MINUTE);
+    expect(await binance.prices.prices(undefined, never)).toMatchObject({ ok: true });
+  }
+  expect(waits).toEqual([5, 10, 20]);
 });
 
 test("prices stop at their share of the weight of /api; the account goes on, and so do they in the next minute", async () => {

@@ -1,5 +1,5 @@
 // The PriceReader port on Binance: public prices. The one thing to know: they have a lane of their own, without a key, so they never wait
-// for an account and no account waits for them; what the exchange says about the address (429, 418, 403) still holds for both.
+// for an account and no account waits for them. So does their silence: see price-pause.ts.
 import type { PriceReader, Prices } from "../core/market.ts";
 import { createCall, type Shared } from "./call.ts";
 import { PATHS } from "./endpoints.ts";
@@ -13,8 +13,9 @@ const LISTED_MAX = 200;
 const NO_KEY = "";
 
 export function createPriceReader(shared: Shared): PriceReader {
-  const { clock, minSpacingMs, notBeforeMonoMs, log } = shared;
-  const call = createCall(shared, NO_KEY, createLane(minSpacingMs, clock, notBeforeMonoMs));
+  const { clock, minSpacingMs, log } = shared;
+  // What a process before this one may have sent is no reason to wait: the exchange looks at the spacing of keys.
+  const call = createCall(shared, NO_KEY, createLane(minSpacingMs, clock));
 
   async function ask(params: Params, signal: AbortSignal): Promise<unknown> {
     const query = () => (params.length === 0 ? "" : `?${queryString(params)}`);

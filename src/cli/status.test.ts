@@ -61,6 +61,21 @@ test.each([
   expect(lines.slice(shown)).toEqual(last === undefined ? [] : [last]);
 });
 
+test.each([
+  { distancePct: -2.4, says: "past the liquidation bar" },
+  { distancePct: 0, says: "past the liquidation bar" },
+  { distancePct: 0.04, says: "liquidation 0.04 % away", rest: ", the nearest 0.04 % away" },
+])("at $distancePct % it says $says", ({ distancePct, says, rest = ", the nearest past the liquidation bar" }) => {
+  expect(rows([known("AUSDT", { distancePct, debtUsdt: null })])).toEqual([
+    `  isolated AUSDT       level 1.10     NORMAL             ${says}`,
+  ]);
+  const list = many(7).map((item, n) => (n === 6 ? { ...item, distancePct } : item));
+  expect(rows(list).at(-1)).toBe(`  and 2 more with debt${rest}`);
+  expect(statusOf([known("AUSDT", { distancePct })]).accounts[0]?.positions[0]?.liquidationDistancePct).toBe(
+    distancePct,
+  );
+});
+
 test("a distance that is not known is not called the nearest", () => {
   const list = many(7).map((item) => ({ ...item, distancePct: null }));
   expect(rows(list).at(-1)).toBe("  and 2 more with debt");

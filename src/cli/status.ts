@@ -214,7 +214,7 @@ function accountLines({ account, dataAgeMs, positions, pairs, trouble, unknown }
 function positionLine(position: PositionStatus): string {
   const { subject, marginLevel, marginLevelStatus, liquidationDistancePct: awayPct, debtUsdt } = position;
   const shown = marginLevel === null ? "-" : level(marginLevel);
-  const away = awayPct === null ? [] : [`liquidation ${percent(awayPct)} % away`];
+  const away = awayPct === null ? [] : [awayPct > 0 ? `liquidation ${awayText(awayPct)}` : awayText(awayPct)];
   const owed = debtUsdt === null ? [] : [`${plain(debtUsdt)} USDT owed`];
   const rest = [...away, ...owed].join(", ");
   return `  ${subject.padEnd(20)} level ${shown.padEnd(8)} ${(marginLevelStatus ?? "").padEnd(18)} ${rest}`.trimEnd();
@@ -223,9 +223,13 @@ function positionLine(position: PositionStatus): string {
 function restLine(rest: readonly PositionStatus[]): string[] {
   if (rest.length === 0) return [];
   const nearestPct = Math.min(...rest.flatMap(({ liquidationDistancePct: pct }) => pct ?? []));
-  const nearest = Number.isFinite(nearestPct) ? `, the nearest ${percent(nearestPct)} % away` : "";
+  const nearest = Number.isFinite(nearestPct) ? `, the nearest ${awayText(nearestPct)}` : "";
   return [`  and ${rest.length} more with debt${nearest}`];
 }
+
+/** What is not passed never reads as "0.0". */
+const awayText = (awayPct: number): string =>
+  awayPct > 0 ? `${percent(awayPct, 0)} % away` : "past the liquidation bar";
 
 function alertLine({ account, subject, rule, phase, severity, since, ref }: AlertStatus, nowMs: number): string {
   const how = phase === "pending" ? "pending" : (severity ?? "").toUpperCase();

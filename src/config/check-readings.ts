@@ -40,6 +40,9 @@ export function checkReadings(check: Check): void {
   }
 }
 
+/** 24 samples in 7 days, see core/interest-median.ts. */
+const SAMPLE_MS = 7 * 3_600_000;
+
 const isBinance = ({ exchange }: Draft): boolean => /\.binance\.com\b/.test(exchange?.baseUrl ?? "");
 
 function checkSchedule(
@@ -61,7 +64,12 @@ function checkSchedule(
     report.warn(pollPath, `reads again after ${durationText(leastMs)}, and each read weighs 100: ${wanted}`);
   }
   const mostMs = longestGapMs(block.poll, nowMs);
-  if (mostMs > MOST_MS)
+  if (reading === "interest" && mostMs > SAMPLE_MS)
+    report.warn(
+      pollPath,
+      `reads nothing for ${durationText(mostMs)}, and what is usual is known from 24 samples in 7 days: expected 7h at most`,
+    );
+  else if (mostMs > MOST_MS)
     report.warn(pollPath, `reads nothing for ${durationText(mostMs)}, and what happens is told so late`);
 }
 

@@ -13,11 +13,12 @@ import type { Flag, Ladder, RuleConfig, RuleSubject, Threshold } from "../core/r
 import { checkNoEventKeys, RULE_SUBJECTS, type RuleDraft } from "./events.ts";
 import { didYouMean } from "./nearest.ts";
 import { compare, shown } from "./order.ts";
+import { checkReach } from "./reach.ts";
 import type { Report } from "./report.ts";
 import { HYSTERESIS_PCT } from "./rule-keys.ts";
 import type { Rule } from "./schema.ts";
 import { entryPath, type Path, type Source } from "./source.ts";
-import { checkMinutes, checkSpeed } from "./speed.ts";
+import { checkFor, checkMinutes, checkSpeed } from "./speed.ts";
 import { checkTarget } from "./target.ts";
 
 type Rungs<T> = Readonly<Partial<Record<Severity, T | undefined>>>;
@@ -38,6 +39,7 @@ export function checkRule(rule: RuleDraft, path: Path, source: Source, report: R
   for (const kind of LADDERS) checkRungCount(check, kind);
   for (const kind of STEPPED) checkOrder(check, kind);
   checkSpeed(check);
+  checkFor(check);
   const { field, on } = rule;
   if (field === undefined || !isFieldName(field) || !isRuleSubject(on)) return;
   if (fieldInfo(field).on.includes(on)) checkAgainstField(check, field, on);
@@ -137,6 +139,7 @@ function checkAgainstField(check: RuleCheck, field: FieldName, on: RuleSubject):
     if (text !== undefined) report.add([...path, kind], text, { part: "key" });
   }
   checkTarget(check, field);
+  checkReach(check, field);
   if (field === "minutesToLiquidation") checkMinutes(check);
   if (info.type === "number") checkBars(check, field, info, on);
   else checkFlags(check, field, info);

@@ -288,7 +288,6 @@ test.each([
   { below: "{ info: normalBar }", target: "normalBar + 1.9%", warns: "info" },
   { below: "{ warning: marginCallBar + 5% }", target: "marginCallBar + 7%", warns: "warning" },
   { below: "{ warning: marginCallBar + 5% }", target: "marginCallBar + 7.1%", warns: undefined },
-  { below: "{ info: normalBar }", target: "1.1", warns: undefined }, // only the bars can tell
 ])("a target of $target beside $below is warned of: $warns", ({ below, target, more = "", warns }) => {
   const rule = `a: { target: ${target}, on: cross, field: marginLevel, below: ${below}${more} }`;
   const text = `7:16: rules.a.target: lies within the hysteresis of ${warns}: the amounts would not end the alert`;
@@ -297,11 +296,56 @@ test.each([
   );
 });
 
-test("a target above falls short on the other side", () => {
-  const rule = (target: number) =>
-    `rules:\n  a: { on: cross, field: marginLevel, above: { info: 5 }, target: ${target} }\n`;
-  expect(load(`${MINIMAL}${rule(4.9)}`).warnings).toEqual([]);
-  expect(load(`${MINIMAL}${rule(4.91)}`).warnings).toEqual([expect.stringContaining("hysteresis of info:")]);
+test.each([
+  { below: "{ info: normalBar }", target: "1.1", warns: "info" },
+  { below: "{ info: normalBar }", target: "1.529", warns: "info" }, // 1.5 and 2 %: there it ends
+  { below: "{ info: normalBar }", target: "1.53", warns: undefined },
+  { below: "{ info: normalBar, critical: marginCallBar }", target: "1.4", warns: "info" },
+  { below: "{ warning: marginCallBar + 5%, critical: 1.3 }", target: "1.39", warns: "warning" },
+  { below: "{ warning: marginCallBar + 5%, critical: 1.3 }", target: "1.4", warns: undefined },
+  { below: "{ info: 1.6 }", target: "normalBar", warns: "info" },
+  { below: "{ info: 1.4 }", target: "normalBar", warns: undefined },
+  { below: "{ info: normalBar }", target: "marginCallBar + 10%", warns: "info" },
+])("a target of $target that only the bars compare with $below is warned of: $warns", ({ below, target, warns }) => {
+  const rule = `a: { target: ${target}, on: cross, field: marginLevel, below: ${below} }`;
+  const text =
+    `7:16: rules.a.target: with the bars of a 3x account (1.5, 1.3 and 1.1) this does not lead out of ${warns}: ` +
+    "where it does not, the amounts lead to where the alert ends";
+  expect(load(`${MINIMAL}rules:\n  ${rule}\n`).warnings.map((warning) => warning.replace(/^.*yaml:/, ""))).toEqual(
+    warns === undefined ? [] : [text],
+  );
+});
+
+test.each([
+  { rung: "1", warns: true },
+  { rung: "0.5", warns: true },
+  { rung: "1.001", warns: false },
+  { rung: "forceLiquidationBar", warns: false },
+])("a level below $rung is warned of: $warns", ({ rung, warns }) => {
+  const { warnings } = load(`${MINIMAL}rules:\n  a: { on: cross, field: marginLevel, below: { critical: ${rung} } }\n`);
+  expect(warnings.map((warning) => warning.replace(/^.*yaml:/, ""))).toEqual(
+    warns
+      ? ["7:58: rules.a.below.critical: liquidation comes before, at a level above 1: nobody would be warned of it"]
+      : [],
+  );
+});
+
+test.each([
+  { poll: "0 */3 * * * *", warns: [] },
+  {
+    poll: "0 */4 * * * *",
+    warns: [
+      expect.stringContaining(
+        "polls of main can be 4m apart, and the time to liquidation is known only with a look every 3m",
+      ),
+    ],
+  },
+])("a rule on the time to liquidation with polls at $poll is warned of: $warns", ({ poll, warns }) => {
+  const yaml = `${MINIMAL.replace("s1 }", `s1, poll: "${poll}" }`)}watchdog: { staleAfter: 10m }
+rules:
+  a: { on: cross, field: minutesToLiquidation, below: { warning: 60 } }
+`;
+  expect(load(yaml).warnings).toEqual(warns);
 });
 
 test.each([

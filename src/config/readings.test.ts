@@ -133,7 +133,10 @@ test.each([
   expect(warningsOf({ own: `flows: { poll: "${poll}" }` })).toEqual(text("5:20: accounts.main.flows.poll"));
   expect(warningsOf({ top: `flows: { poll: "${poll}" }` })).toEqual(text("7:16: flows.poll"));
   expect(warningsOf({ own: `delistings: { poll: "${poll}" }` })).toEqual(text("5:25: accounts.main.delistings.poll"));
-  expect(warningsOf({ own: `interest: { poll: "${poll}" }` })).toEqual(text("5:23: accounts.main.interest.poll"));
+  const often = (warning: string) => warning.includes("reads again");
+  expect(warningsOf({ own: `interest: { poll: "${poll}" }` }).filter(often)).toEqual(
+    text("5:23: accounts.main.interest.poll"),
+  );
   expect(warningsOf({ own: `transfers: { poll: "${poll}" }` })).toEqual([]);
 });
 
@@ -305,7 +308,17 @@ test("routes know rules on rows, what margind tells by itself, and pairs that on
   expect(config.warnings).toEqual([]);
 });
 
-test.each(["flows", "transfers", "delistings", "interest"])(
+test("interest rates that are read too seldom to know what is usual are warned of", () => {
+  const seldom = (poll: string) => warningsOf({ top: `interest: { poll: "${poll}" }` });
+  expect(seldom("0 0 */6 * * *")).toEqual([]);
+  expect(seldom("0 0 */8 * * *")).toEqual([
+    expect.stringContaining(
+      "reads nothing for 8h, and what is usual is known from 24 samples in 7 days: expected 7h at most",
+    ),
+  ]);
+});
+
+test.each(["flows", "transfers", "delistings"])(
   "%s that are read more seldom than once a day are warned of",
   (reading) => {
     const seldom = (poll: string) => warningsOf({ top: `${reading}: { poll: "${poll}" }` });

@@ -70,6 +70,13 @@ const CRON = 'expected five or six fields such as "*/5 * * * * *" (second minute
 const REFERENCE = `expected \${NAME} or \${file:/path}; write $\${ where the text itself holds \${`;
 const ENDLESS =
   "with its hysteresis it is left only beyond 1440 minutes (24 h), as far as estimates reach: the alert would never end";
+const OVER = "must be shorter than within: a fall that stops is older than that before it is told";
+const TOO_FAR =
+  "with its hysteresis it is left only at 100 % or beyond, and nothing is so far away: the alert would not end";
+const FURTHEST = "nothing is further than 100 % from its liquidation, so this never holds: expected less than 100";
+const ALL_OF_IT = "a level is liquidated long before it has fallen by so much, expected at most 99%";
+const NO_FALL = "must be more than 0, or no fall ever counts";
+const NO_LEVEL_BELOW = "must be more than 0: no level is lower, so this never holds";
 const SHARE = "expected a share of the highest value such as 10%: more than 0, at most 100";
 const STATUSES = "expected one of EXCESSIVE, NORMAL, MARGIN_CALL, PRE_LIQUIDATION, FORCE_LIQUIDATION";
 const BLOCKS =
@@ -681,6 +688,46 @@ const speeds: readonly Case[] = [
     ],
   },
   {
+    name: "falls that are over before they are told",
+    yaml: `${BASE}rules:
+  a: { on: cross, field: marginLevel, dropsBy: { info: 10 }, within: 15m, for: 20m }
+  b: { on: cross, field: marginLevel, dropsBy: { info: 10 }, within: 15m, for: 15m }
+  c: { on: cross, field: marginLevel, dropsBy: { info: 10 }, within: 15m, for: 899s }
+  d: { on: cross, field: marginLevel, below: { info: 1.5 }, for: 2d }
+  e: { on: cross, field: marginLevel, dropsBy: { info: 10 }, within: 20s, for: 30s }
+`,
+    lines: [`6:80: rules.a.for: ${OVER}`, `7:80: rules.b.for: ${OVER}`, "10:70: rules.e.within: must be at least 1m"],
+  },
+  {
+    name: "rungs that nothing comes to, or comes back from",
+    yaml: `${BASE}rules:
+  a: { on: cross, field: liquidationDistancePct, below: { info: 150, warning: 99, critical: 98 } }
+  b: { on: isolated, field: liquidationDistancePct, below: { info: 100 }, hysteresisPct: 0 }
+  c: { on: isolated, field: liquidationDistancePct, below: { info: 99.9 }, hysteresisPct: 0 }
+  d: { on: cross, field: liquidationDistancePct, above: { info: 99.9, warning: 100, critical: 120 } }
+  e: { on: isolated, field: liquidationDistancePct, above: { info: 120 } }
+  f: { on: cross, field: marginLevel, dropsBy: { info: 99, warning: 99.1, critical: 100% }, within: 15m }
+  g: { on: cross, field: marginLevel, dropsBy: { info: 10 }, within: 15m, onlyBelow: -1 }
+  h: { on: isolated, field: liquidationDistancePct, dropsBy: { info: 100 }, within: 15m, onlyBelow: 0 }
+  i: { on: cross, field: totalNetAssetOfBtc, dropsBy: { info: 100 }, within: 15m, onlyBelow: 0 }
+  j: { on: cross, field: collateralMarginLevel, below: { info: 0, critical: -1 } }
+  k: { on: isolated, field: marginLevel, below: { info: 0.1 } }
+`,
+    lines: [
+      `6:65: rules.a.below.info: ${TOO_FAR}`,
+      `6:79: rules.a.below.warning: ${TOO_FAR}`,
+      `7:68: rules.b.below.info: ${TOO_FAR}`,
+      `9:80: rules.d.above.warning: ${FURTHEST}`,
+      `9:95: rules.d.above.critical: ${FURTHEST}`,
+      `11:69: rules.f.dropsBy.warning: ${ALL_OF_IT}`,
+      `11:85: rules.f.dropsBy.critical: ${ALL_OF_IT}`,
+      `12:86: rules.g.onlyBelow: ${NO_FALL}`,
+      `13:101: rules.h.onlyBelow: ${NO_FALL}`,
+      `15:64: rules.j.below.info: ${NO_LEVEL_BELOW}`,
+      `15:77: rules.j.below.critical: ${NO_LEVEL_BELOW}`,
+    ],
+  },
+  {
     name: "targets that end nothing, or cannot be reached",
     yaml: `${BASE}rules:
   a: { on: cross, field: marginLevel, below: { info: 1.5, critical: 1.2 }, target: 1.5 }
@@ -695,13 +742,13 @@ const speeds: readonly Case[] = [
   j: { on: cross, field: marginLevel, below: { info: 1.5 }, target: high }
   k: { on: cross, field: marginLevel, within: 15m, dropsBy: { info: 5% }, target: 0.5 }
   l: { on: cross, field: liquidationDistancePct, below: { info: 5 }, target: 0 }
-  m: { on: cross, field: marginLevel, above: { info: 5 }, target: 5 }
+  m: { on: isolated, field: liquidationDistancePct, above: { info: 5 }, target: 4 }
 `,
     lines: [
       "6:84: rules.a.target: target 1.5 must lie above info 1.5 (the amounts would not end the alert)",
       "7:98: rules.b.target: target normalBar must lie above warning normalBar + 5% (the amounts would not end the alert)",
       "8:90: rules.c.target: target 1.1 must lie above critical 1.2 (the amounts would not end the alert)",
-      "9:67: rules.d.target: target 6 must lie below info 5 (the amounts would not end the alert)",
+      "9:59: rules.d.target: amounts lead back from below only",
       "10:61: rules.e.target: amounts lead back to a level or a distance, and tradeEnabled is neither",
       "11:61: rules.f.target: amounts lead back to a level or a distance, and indexPrice is neither",
       "12:81: rules.g.target: expected a distance of more than 0 and less than 100",
@@ -710,7 +757,7 @@ const speeds: readonly Case[] = [
       `15:69: rules.j.target: ${THRESHOLD}`,
       "16:83: rules.k.target: must lie above 1, where all that is held covers the debt just so",
       "17:78: rules.l.target: expected a distance of more than 0 and less than 100",
-      "18:67: rules.m.target: target 5 must lie below info 5 (the amounts would not end the alert)",
+      "18:73: rules.m.target: amounts lead back from below only",
     ],
   },
   {

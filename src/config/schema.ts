@@ -21,7 +21,9 @@ const name = z
 // ---------------------------------------------------------------- exchange and accounts
 
 const prices = z.strictObject({
-  every: duration({ minMs: 1_000 }).describe("How often they are read. At least 1s.").prefault("5s"),
+  every: duration({ minMs: 1_000, maxMs: 60_000 })
+    .describe("How often they are read. At least 1s, at most 1m: older ones are not worked with.")
+    .prefault("5s"),
 });
 
 const exchange = z.strictObject({

@@ -19,6 +19,13 @@ export function checkSpeed({ path, source, report }: Omit<RuleCheck, "rule">): v
   }
 }
 
+/** A fall counts until its top is older than `within`, and one that stops counts no longer. */
+export function checkFor({ rule, path, source, report }: RuleCheck): void {
+  const { within, for: forMs } = rule;
+  if (within === undefined || forMs === undefined || forMs < within || !source.has([...path, "dropsBy"])) return;
+  report.add([...path, "for"], "must be shorter than within: a fall that stops is older than that before it is told");
+}
+
 /** core/trend.ts looks no further, and calls everything beyond it just so. */
 const HORIZON_MIN = 1_440;
 
@@ -41,8 +48,14 @@ const SENSIBLE_MS = 6 * 3_600_000;
 
 /** Times that are taken, and are hardly what was meant. */
 export function warnOfTime({ draft, source, report, nowMs }: Check, rule: RuleDraft, path: Path): void {
-  const { within, on } = rule;
+  const { within } = rule;
   const withinPath = [...path, "within"];
+  if (rule.field === "minutesToLiquidation") {
+    for (const { name, gapMs } of pollGaps({ draft, source, report, nowMs }, rule)) {
+      if (gapMs > LOOK_MS)
+        report.warn([...path, "field"], `polls of ${name} can be ${durationText(gapMs)} apart, ${UNSEEN}`);
+    }
+  }
   if (within === undefined || !source.has([...path, "dropsBy"])) return;
   if (within > SENSIBLE_MS) {
     report.warn(
@@ -50,12 +63,22 @@ export function warnOfTime({ draft, source, report, nowMs }: Check, rule: RuleDr
       "so long a time makes a fall of every slow slide, and is told as long; expected 6h at most",
     );
   }
-  for (const [name, account] of blocksAt(source, "accounts", draft.accounts)) {
-    const isRead = on === "cross" ? account.cross !== false : account.isolated !== "none";
-    if (!isRead || account.poll === undefined || report.isWrong(["accounts", name, "poll"])) continue;
-    const gapMs = longestGapMs(account.poll, nowMs);
+  for (const { name, gapMs } of pollGaps({ draft, source, report, nowMs }, rule)) {
     if (gapMs <= within) continue;
     const gap = durationText(gapMs);
     report.warn(withinPath, `polls of ${name} can be ${gap} apart, so a fall within this time can pass unseen`);
   }
+}
+
+/** An estimate takes no time for watched that is longer than this without a look: MAX_GAP_MS of core/trend.ts. */
+const LOOK_MS = 3 * 60_000;
+const UNSEEN = "and the time to liquidation is known only with a look every 3m: this never holds";
+
+/** The longest time between two polls of each account that the rule covers. */
+function pollGaps({ draft, source, report, nowMs }: Check, { on }: RuleDraft) {
+  return blocksAt(source, "accounts", draft.accounts).flatMap(([name, account]) => {
+    const isRead = on === "cross" ? account.cross !== false : account.isolated !== "none";
+    if (!isRead || account.poll === undefined || report.isWrong(["accounts", name, "poll"])) return [];
+    return [{ name, gapMs: longestGapMs(account.poll, nowMs) }];
+  });
 }

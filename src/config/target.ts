@@ -1,6 +1,7 @@
 // `target:` of a rule: where the amounts in messages lead back to. It must be somewhere to get to, and end the alert.
-import { SEVERITIES } from "../core/ports.ts";
+import { type Bars, SEVERITIES } from "../core/ports.ts";
 import { type FieldName, fieldInfo } from "../core/rules/fields.ts";
+import { thresholdAt } from "../core/rules/threshold.ts";
 import type { Threshold } from "../core/rules/types.ts";
 import type { RuleCheck } from "./ladder.ts";
 import { compare, shown } from "./order.ts";
@@ -16,11 +17,15 @@ export function checkTarget(check: RuleCheck, field: FieldName): void {
     report.add(targetPath, text, { part: "key" });
     return;
   }
+  if (source.has([...path, "above"])) {
+    report.add(targetPath, "amounts lead back from below only", { part: "key" });
+    return;
+  }
   const { target } = rule;
   if (target === undefined) return;
   const text = wrongNumber(target, isLevel) ?? wrongSide(check, target);
   if (text !== undefined) report.add(targetPath, text);
-  else warnOfHysteresis(check, target);
+  else warnOfShortness(check, target);
 }
 
 /** At a level of 1 everything would have to be sold, and further than 100 % nothing can fall. */
@@ -31,44 +36,43 @@ function wrongNumber(target: Threshold, isLevel: boolean): string | undefined {
 }
 
 function wrongSide({ rule, path, source }: RuleCheck, target: Threshold): string | undefined {
-  for (const kind of ["below", "above"] as const) {
-    const rung = SEVERITIES.find((each) => isShort(kind, target, rule[kind]?.[each]));
-    if (rung === undefined) continue;
-    const say = (name: string, threshold: Threshold | undefined, key: readonly string[]) =>
-      shown(name, threshold, source.isInterpolated([...path, ...key]));
-    const side = kind === "below" ? "above" : "below";
-    const beside = say(rung, rule[kind]?.[rung], [kind, rung]);
-    return `${say("target", target, ["target"])} must lie ${side} ${beside} (the amounts would not end the alert)`;
-  }
-  return undefined;
+  const { below } = rule;
+  const rung = SEVERITIES.find((each) => isShort(target, below?.[each]));
+  if (rung === undefined) return undefined;
+  const say = (name: string, threshold: Threshold | undefined, key: readonly string[]) =>
+    shown(name, threshold, source.isInterpolated([...path, ...key]));
+  const beside = say(rung, below?.[rung], ["below", rung]);
+  return `${say("target", target, ["target"])} must lie above ${beside} (the amounts would not end the alert)`;
 }
 
 /** Equal is short too: a rung is left only beyond it. */
-function isShort(kind: "below" | "above", target: Threshold, rung: Threshold | undefined): boolean {
+function isShort(target: Threshold, rung: Threshold | undefined): boolean {
   const order = compare(target, rung);
-  return order !== undefined && (kind === "below" ? order <= 0 : order >= 0);
+  return order !== undefined && order <= 0;
 }
 
-function warnOfHysteresis({ rule, path, report }: RuleCheck, target: Threshold): void {
-  for (const kind of ["below", "above"] as const) {
-    const { hysteresisPct = HYSTERESIS_PCT[kind] } = rule;
-    const rung = SEVERITIES.find((each) => isWithin(kind, target, rule[kind]?.[each], hysteresisPct));
-    if (rung === undefined) continue;
-    report.warn([...path, "target"], `lies within the hysteresis of ${rung}: the amounts would not end the alert`);
+function warnOfShortness({ rule, path, report }: RuleCheck, target: Threshold): void {
+  const { below, hysteresisPct = HYSTERESIS_PCT.below } = rule;
+  const leaves = SEVERITIES.flatMap((rung) => {
+    const threshold = below?.[rung];
+    return threshold === undefined ? [] : [{ rung, leaveAt: leaving(threshold, hysteresisPct) }];
+  });
+  const within = leaves.find(({ leaveAt }) => (compare(target, leaveAt) ?? 0) < -EQUAL);
+  if (within !== undefined) {
+    report.warn(
+      [...path, "target"],
+      `lies within the hysteresis of ${within.rung}: the amounts would not end the alert`,
+    );
+    return;
   }
+  const usual = leaves.find(({ leaveAt }) => thresholdAt(target, BARS_3X) < thresholdAt(leaveAt, BARS_3X) - EQUAL);
+  if (usual !== undefined) report.warn([...path, "target"], `${WITH_BARS} ${usual.rung}: ${AND_THEN}`);
 }
 
-/** Is the rung not left there yet? Exactly at its end it is. */
-function isWithin(
-  kind: "below" | "above",
-  target: Threshold,
-  rung: Threshold | undefined,
-  hysteresisPct: number,
-): boolean {
-  if (rung === undefined) return false;
-  const order = compare(target, leaving(rung, kind === "below" ? hysteresisPct : -hysteresisPct));
-  return order !== undefined && (kind === "below" ? order < -EQUAL : order > EQUAL);
-}
+/** Before the exchange tells its own. Source: FAQ 360030493931. */
+const BARS_3X: Bars = { normalBar: 1.5, marginCallBar: 1.3, forceLiquidationBar: 1.1 };
+const WITH_BARS = "with the bars of a 3x account (1.5, 1.3 and 1.1) this does not lead out of";
+const AND_THEN = "where it does not, the amounts lead to where the alert ends";
 
 /** Products of shares are not exact in binary. */
 const EQUAL = 1e-9;

@@ -5,9 +5,9 @@ import { endOrphans } from "./advance.ts";
 import { alertIdOf, announce, isSubject, type Notification } from "./announce.ts";
 import type { Blindness } from "./feed.ts";
 import type { Firing } from "./lifecycle.ts";
-import type { Severity, Subject } from "./ports.ts";
+import type { PairAnswer, Severity, Subject } from "./ports.ts";
 import type { Route, RuleConfig } from "./rules/types.ts";
-import type { Known } from "./situation.ts";
+import type { Known, Situation } from "./situation.ts";
 
 const S = 1000;
 const MIN = 60 * S;
@@ -108,6 +108,106 @@ test("a cycle without a transition tells nobody anything", () => {
   desk.see(0, { A: 2 });
   expect(desk.see(5 * S, { A: 2.1 })).toMatchObject({ notifications: [], situations: [] });
   expect(desk.firing("A")?.value).toBe(2.1);
+});
+
+describe("alerts of one subject", () => {
+  const crash = (count: number, over: (n: number) => Partial<PairAnswer> = () => ({})) =>
+    isolated(
+      Array.from({ length: count }, (_, n) =>
+        longPair(`P${String(n).padStart(2, "0")}USDT`, 0.5 + 0.05 * n, {
+          marginLevelStatus: "PRE_LIQUIDATION",
+          ...over(n),
+        }),
+      ),
+    );
+  const told = ({ message }: Notification) =>
+    message.sections.map(({ headline, lines }) => {
+      const about = /distance/.test(headline) ? "distance" : /status/.test(headline) ? "status" : "other";
+      return `${/P\d\d/.exec(headline)?.[0] ?? "cross"} ${about} ${lines.length > 0 ? "in full" : "by its first line"}`;
+    });
+
+  test("the five full ones are of five subjects, each by the alert that says most", () => {
+    const notification = only(openDesk().look(0, crash(40)));
+    const { message, incidents } = notification;
+    expect(told(notification)).toEqual([0, 1, 2, 3, 4].map((n) => `P0${n} distance in full`));
+    expect(message.title).toBe("CRITICAL · main · 80 alerts, worst first");
+    expect(message.more).toEqual([expect.stringMatching(/^75 more: all critical · P05USDT, P06USDT, .*, P34USDT, …$/)]);
+    expect(message.moreSections).toHaveLength(75);
+    expect(new Set(incidents).size).toBe(80);
+    // A late row finds the incident of each by its place.
+    const headings = [...message.sections, ...(message.moreSections ?? [])].map(
+      ({ headline }) => /P\d\d/.exec(headline)?.[0],
+    );
+    expect(headings).toEqual(incidents.map((incident) => /P\d\d/.exec(incident)?.[0]));
+  });
+
+  test("where there is room, the others follow theirs by their first lines", () => {
+    expect(told(only(openDesk().look(0, crash(2))))).toEqual([
+      "P00 distance in full",
+      "P00 status by its first line",
+      "P01 distance in full",
+      "P01 status by its first line",
+    ]);
+    const three = only(openDesk().look(0, crash(3)));
+    expect(told(three)).toEqual([
+      "P00 distance in full",
+      "P00 status by its first line",
+      "P01 distance in full",
+      "P01 status by its first line",
+      "P02 distance in full",
+    ]);
+    expect(three.message.more).toEqual([expect.stringMatching(/^CRITICAL · main · P02USDT isolated .*status/)]);
+  });
+
+  test("what is not told in full is not worked out", () => {
+    let asked = 0;
+    const { changes, situations } = openDesk().look(0, crash(40));
+    const counted = situations.map((situation): Situation => {
+      if (situation.facts.about !== "field") return situation;
+      const insight = {
+        prices: undefined,
+        get moved() {
+          asked += 1;
+          return undefined;
+        },
+        minutes: undefined,
+        costPerDay: undefined,
+        report: undefined,
+      };
+      return { ...situation, facts: { ...situation.facts, insight } };
+    });
+    announce(changes, counted, { book: bookOf(), states: new Map(), nowMs: 0, locale: UTC });
+    expect(asked).toBeGreaterThan(0);
+    expect(asked).toBeLessThanOrEqual(10);
+  });
+
+  test("another severity, or another matter, is told in full too", () => {
+    const milder = only(
+      openDesk().look(
+        0,
+        crash(1, () => ({ marginLevelStatus: "MARGIN_CALL" })),
+      ),
+    );
+    expect(told(milder)).toEqual(["P00 distance in full", "P00 status in full"]);
+    const locked = only(openDesk().look(0, cross(1.34, { transferOutEnabled: false })));
+    expect(locked.message.sections.map(({ severity, lines }) => [severity, lines.length > 0])).toEqual([
+      ["warning", true],
+      ["warning", true],
+    ]);
+  });
+
+  test("what is over, and the living message of its conversation, are told the same way", () => {
+    const desk = openDesk();
+    const opened = only(desk.look(0, crash(7)));
+    const calm = isolated(Array.from({ length: 7 }, (_, n) => longPair(`P0${n}USDT`, 50)));
+    desk.look(5 * S, calm);
+    desk.look(20 * S, calm);
+    const resolved = only(desk.look(40 * S, calm));
+    expect(told(resolved).every((line) => line.endsWith("distance in full"))).toBe(true);
+    expect(new Set(told(resolved)).size).toBe(5);
+    expect(resolved.root).toBe(opened.id);
+    expect(resolved.edits.map(({ message }) => message.sections)).toEqual([resolved.message.sections]);
+  });
 });
 
 // ---------------------------------------------------------------- who hears it

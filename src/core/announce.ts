@@ -3,11 +3,11 @@
 import type { AlertChange, Rulebook, States } from "./advance.ts";
 import { compose, isOver, type Told } from "./compose.ts";
 import type { Locale } from "./format.ts";
+import { type Place, placesOf } from "./in-full.ts";
 import { type AlertState, type Firing, rank, shortId, type Thread } from "./lifecycle.ts";
 import { conversation, section, standing } from "./message.ts";
 import { symbolOf } from "./observe.ts";
 import type { AlertId, Message } from "./ports.ts";
-import { TOLD_IN_FULL } from "./ranking.ts";
 import { routeOf } from "./route.ts";
 import type { Known, Situation } from "./situation.ts";
 import { WORDS } from "./words/index.ts";
@@ -84,12 +84,14 @@ function listeners({ id, transition }: Situation, { book, muted }: Audience): Re
 
 function notificationFor(
   notifier: string,
-  situations: readonly Situation[],
+  group: readonly Situation[],
   changes: readonly AlertChange[],
   threads: Map<string, Record<string, Thread>>,
   audience: Audience,
 ): Notification {
   const { nowMs, locale } = audience;
+  const placed = placesOf(group);
+  const situations = placed.map(({ situation }) => situation); // the incidents of a row stand in the order of the message
   const account = situations[0]?.id.account ?? "";
   const id = notificationId(notifier, situations);
   // What is only told once has no conversation of its own: it goes with the others, and never takes an end out of its thread.
@@ -106,7 +108,7 @@ function notificationFor(
     const key = alertKey(situation.id);
     threads.set(key, { ...threads.get(key), [notifier]: thread });
   }
-  const sections = situations.map((situation, place) => told(situation, nowMs, locale, place < TOLD_IN_FULL));
+  const sections = placed.map((place) => told(place, nowMs, locale));
   const living = [
     ...new Map(known.flatMap((thread) => (thread === undefined ? [] : [[thread.root, thread]]))).values(),
   ];
@@ -144,7 +146,7 @@ function livingMessage(
   const others = current(states, changes).filter(
     ({ id, state }) => state.threads[notifier]?.root === thread.root && !changed.has(alertKey(id)),
   );
-  const sections = mine.map((situation, place) => told(situation, nowMs, locale, place < TOLD_IN_FULL));
+  const sections = placesOf(mine).map((place) => told(place, nowMs, locale));
   const places = new Map(known?.map(({ subject }, place) => [subject, place]));
   const placeOf = ({ subject }: AlertId) => places.get(subject) ?? -1; // of what is not known any more first
   const rows = others
@@ -157,7 +159,7 @@ function livingMessage(
   return compose(sections, { account, subject: thread.subject, standing: rows, size: thread.size }, locale.language);
 }
 
-const told = (situation: Situation, nowMs: number, locale: Locale, isInFull: boolean): Told => ({
+const told = ({ situation, isInFull }: Place, nowMs: number, locale: Locale): Told => ({
   ...section(situation, nowMs, locale, isInFull),
   name: nameOf(situation.id, locale),
 });

@@ -10,6 +10,7 @@ import {
   encodeBaseline,
   lookBefore,
   NOT_SEEN,
+  stepBetween,
   turned,
 } from "./calm.ts";
 import type { Observation } from "./observe.ts";
@@ -61,6 +62,44 @@ describe("the look before an alert", () => {
         }
       }),
     );
+  });
+});
+
+describe("what moved at one look", () => {
+  const holding = (tether: number, coins: number, over: { borrowed?: number; interest?: number } = {}) => {
+    const assets = [
+      balance("USDT", { free: tether, borrowed: 45_000 }),
+      balance("BTC", { free: 5.85 }),
+      balance("XYZ", { free: coins, ...over }),
+    ];
+    const [observation] = observe(cross(1.3, { assets }));
+    if (observation === undefined) throw new Error("not observed");
+    return { observation, prices: PRICES };
+  };
+  const step = (after: ReturnType<typeof holding>) =>
+    stepBetween(holding(4_000, 10, { borrowed: 5 }), after)?.changes.map(({ asset, cause, held }) => ({
+      asset,
+      cause,
+      held,
+    }));
+
+  test.each([
+    ["a withdrawal", holding(1_000, 10, { borrowed: 5 }), [{ asset: "USDT", cause: "transferOut", held: -3_000 }]],
+    [
+      "a coin without a price that is bought is a trade",
+      holding(1_000, 90, { borrowed: 5 }),
+      [{ asset: "USDT", cause: "trading", held: -3_000 }],
+    ],
+    ["and one that is sold", holding(4_200, 5, { borrowed: 5 }), [{ asset: "USDT", cause: "trading", held: 200 }]],
+    ["or borrowed and sold", holding(4_200, 10, { borrowed: 15 }), [{ asset: "USDT", cause: "trading", held: 200 }]],
+    ["both at once on one side may be anything", holding(4_200, 15, { borrowed: 5 }), undefined],
+    [
+      "its interest, borrowing and repaying are no trade",
+      holding(4_200, 12, { borrowed: 7, interest: 1 }),
+      [{ asset: "USDT", cause: "transferIn", held: 200 }],
+    ],
+  ])("%s", (_, after, changes) => {
+    expect(step(after)).toEqual(changes);
   });
 });
 

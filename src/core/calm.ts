@@ -5,6 +5,7 @@ import { addSeen, type Book, type Change, changesBetween, crossBook, pairBook } 
 import type { Prices } from "./market.ts";
 import { debtOf, heldOf, type Observation } from "./observe.ts";
 import type { AssetBalance } from "./ports.ts";
+import { unpricedWays } from "./unpriced.ts";
 import { usdtPrice } from "./usdt-price.ts";
 
 /** A valid look, and the prices then. */
@@ -67,8 +68,19 @@ export function stepBetween(before: Look, now: Look): Step | undefined {
   if (isSameAmounts(before.observation, now.observation)) return undefined;
   const [was, is] = [bookOf(before.observation, before.prices), bookOf(now.observation, now.prices)];
   if (was === undefined || is === undefined) return undefined;
-  const changes = addSeen([], changesBetween(besides(was, is), besides(is, was)));
+  const [earlier, later] = [besides(was, is), besides(is, was)];
+  const ways = unpricedWays(earlier, later);
+  const changes = addSeen(
+    [],
+    changesBetween(earlier, later).flatMap((change) => withUnpriced(change, ways)),
+  );
   return changes.length === 0 ? undefined : { atMs: now.observation.atMs, changes };
+}
+
+/** What seems to be transferred while an asset without a price goes the other way is traded for it; the same way it is not known what. */
+function withUnpriced(change: Change, ways: ReadonlySet<"in" | "out">): readonly Change[] {
+  if (ways.size === 0 || (change.cause !== "transferIn" && change.cause !== "transferOut")) return [change];
+  return ways.has(change.held > 0 ? "out" : "in") ? [{ ...change, cause: "trading" }] : [];
 }
 
 function isSameAmounts({ source: was }: Observation, { source: is }: Observation): boolean {

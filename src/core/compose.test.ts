@@ -70,6 +70,13 @@ test("each name once, and about thirty of them", () => {
   expect(more(all(36))[0]).toMatch(/^31 more: all critical · P5USDT, .*P34USDT, …$/);
 });
 
+test("names that stand above already come last", () => {
+  const names = ["A", "B", "C", "D", "E", "A", "F", "B", "G"].map((name) => `${name}USDT`);
+  expect(more(told(9, (n) => ({ name: names[n] ?? "" })))).toEqual([
+    "4 more: all critical · FUSDT, GUSDT, AUSDT, BUSDT",
+  ]);
+});
+
 test("an alert without a name goes by its reference", () => {
   expect(more(all(7).map(({ name: _, ...rest }) => rest))).toEqual(["2 more: all critical · #P5-1, #P6-1"]);
 });

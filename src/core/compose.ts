@@ -49,18 +49,22 @@ export function compose(told: readonly Told[], extra: Extra, language: Language)
     severity,
     title: title(sections, firing.length, severity, extra, WORDS[language]),
     sections: sections.slice(0, TOLD_IN_FULL),
-    more: [...restLines(told.slice(TOLD_IN_FULL), language), ...standingLines(standing, language)],
+    more: [...restLines(told, language), ...standingLines(standing, language)],
     ...(rest.length > 0 && !isLiving && { moreSections: rest }),
     subject: extra.subject,
   };
 }
 
 /** What is not told in full. One alone by its first line: as a count it would be no shorter. */
-function restLines(rest: readonly Told[], language: Language): readonly string[] {
+function restLines(told: readonly Told[], language: Language): readonly string[] {
+  const rest = told.slice(TOLD_IN_FULL);
   const words = RANKING_WORDS[language];
   if (rest.length < 2) return rest.map(({ headline, ref }) => `${headline} ${ref}`);
   const kinds = rest.map(({ kind, severity }) => (kind === "resolved" || kind === "ended" ? kind : severity));
-  const names = rest.map(({ name, ref }) => name ?? ref).filter((name) => name !== ""); // older versions wrote no ref
+  const above = new Set(told.slice(0, TOLD_IN_FULL).map(({ name }) => name));
+  const isNew = ({ name }: Told) => name === undefined || !above.has(name);
+  const inOrder = [...rest.filter(isNew), ...rest.filter((each) => !isNew(each))];
+  const names = inOrder.map(({ name, ref }) => name ?? ref).filter((name) => name !== ""); // older versions wrote no ref
   return [words.rest(rest.length, counted(kinds, language), listed(names, language))];
 }
 

@@ -186,6 +186,25 @@ describe("what moved it", () => {
     expect(told(BEFORE, "zh-CN")).toEqual(["风险率仍为 1.333，与 20:10 UTC 相同。"]);
   });
 
+  test("a price that stands explains nothing", () => {
+    const coins = [
+      balance("BTC", { free: 1 }),
+      balance("FDUSD", { free: 100_000 }),
+      balance("USDT", { borrowed: 45_000 }),
+    ];
+    const at = (price: number, usd: number) => ({
+      balances: coins,
+      prices: new Map([
+        ["BTC", price],
+        ["FDUSD", usd],
+        ["USDT", 1],
+      ] as const),
+    });
+    expect(told(at(40_080, 0.9996), "en", at(40_000, 1))).toEqual([
+      expect.stringContaining("price +0.001 (BTC +0.2 %)"),
+    ]);
+  });
+
   test("an asset without a price is named", () => {
     const dust = ["A", "B", "C", "D"].map((asset) => balance(asset, { free: 1 }));
     const [, second] = told(book(36_000, [...BEFORE.balances, ...dust]));

@@ -8,6 +8,7 @@ import type { Firing } from "./lifecycle.ts";
 import { debtOf } from "./observe.ts";
 import type { Severity } from "./ports.ts";
 import { movedLines } from "./tell-cause.ts";
+import { unpricedWays } from "./unpriced.ts";
 import { CAUSE_WORDS, type CauseWords } from "./words/cause.ts";
 import { WORDS } from "./words/index.ts";
 
@@ -66,7 +67,16 @@ const DEED: Readonly<Partial<Record<Cause, Deed>>> = {
 /** Moved in or out and worth less than this part of the debt: fees and interest that another asset paid, not somebody's deed. */
 const TRACE_RATIO = 0.001;
 
+/** Without what is only told apart by prices: borrowed, repaid and interest are in the balances. */
+export const surelyDone = (done: readonly Done[]): readonly Done[] =>
+  done.filter(({ deed }) => deed !== "added" && deed !== "removed");
+
 function doneBetween(before: Book, after: Book, rows: Between): readonly Done[] {
+  const done = allDone(before, after, rows);
+  return unpricedWays(before, after).size === 0 ? done : surelyDone(done);
+}
+
+function allDone(before: Book, after: Book, rows: Between): readonly Done[] {
   const worth = ({ asset, amount }: Done) => amount * (after.prices.get(asset) ?? 0);
   const owed = before.balances.reduce((sum, each) => sum + debtOf(each) * (before.prices.get(each.asset) ?? 0), 0);
   return changesBetween(before, after, rows)

@@ -28,10 +28,10 @@ const PAUSE_KINDS = ["rate", "firewall", "ban"] as const;
 type PauseKind = (typeof PAUSE_KINDS)[number];
 
 /** The fact has the name of the gravest kind: older versions wrote no other. */
-export function banOf(store: Store) {
+export function banOf(store: Store, name = "ban") {
   return {
     load(): StoredPause | undefined {
-      const parsed = parseJson(store.fact("ban") ?? "");
+      const parsed = parseJson(store.fact(name) ?? "");
       if (typeof parsed !== "object" || parsed === null || !("beginMs" in parsed) || !("untilMs" in parsed))
         return undefined;
       const { beginMs, untilMs } = parsed;
@@ -39,8 +39,8 @@ export function banOf(store: Store) {
       const kind = PAUSE_KINDS.find((each) => "kind" in parsed && parsed.kind === each);
       return { beginMs, untilMs, ...(kind !== undefined && { kind }) };
     },
-    save: (pause: StoredPause): void => store.setFact("ban", JSON.stringify(pause)),
-    clear: (): void => store.setFact("ban", ""),
+    save: (pause: StoredPause): void => store.setFact(name, JSON.stringify(pause)),
+    clear: (): void => store.setFact(name, ""),
   };
 }
 

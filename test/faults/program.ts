@@ -156,6 +156,7 @@ export function createMachine(parts: MachineParts): Machine {
       clock,
       random: drawn.next,
       bans: banOf(store),
+      priceBans: banOf(store, "ban.prices"),
       barsStore: barsOf(store),
       notBeforeMonoMs: plant.isHasty === true ? 0 : notBeforeMonoMs,
       http,

@@ -1,5 +1,5 @@
 // The exchange's side: how far apart the requests of a key are, and that nothing is asked while it wants silence.
-import { PATHS } from "../exchange.ts";
+import { PATHS, PUBLIC } from "../exchange.ts";
 import type { Happening } from "../history.ts";
 import { isBeside } from "../pages.ts";
 import { SECOND } from "../time.ts";
@@ -32,6 +32,9 @@ export function pacing({ scenario, time, scene, violate }: OracleParts): Oracle 
   let silence: Silence | undefined;
   let besideUntilMs = Number.NEGATIVE_INFINITY;
   let besideWatch = 0;
+  /** Prices are told to be silent for themselves, but for a ban. */
+  let pricesUntilMs = Number.NEGATIVE_INFINITY;
+  let pricesWatch = 0;
   /** Since then there was a reason not to ask, or nobody who could. */
   let excusedMonoMs = 0;
   const lastPollMonoMs = new Map<string, number>();
@@ -42,14 +45,18 @@ export function pacing({ scenario, time, scene, violate }: OracleParts): Oracle 
     const accounts = scene.config?.accounts ?? [];
     const key = account !== "nobody" ? account : accounts.length === 1 ? accounts[0]?.name : undefined;
     if (key !== undefined) {
-      const gapMs = atMs - (lastMs.get(key) ?? Number.NEGATIVE_INFINITY);
+      // Spacing is of keys: what was sent without one before a restart or a reload holds up nobody.
+      const lane = key === PUBLIC ? `${key} ${watch}` : key;
+      const gapMs = atMs - (lastMs.get(lane) ?? Number.NEGATIVE_INFINITY);
       if (gapMs < Math.max(SPACING_LEAST_MS, scenario.minSpacingMs))
         violate("pacing", `two requests of the key of ${key} left ${Math.round(gapMs)} ms apart (${path})`);
-      lastMs.set(key, atMs);
+      lastMs.set(lane, atMs);
       if (isPoll(path)) lastPollMonoMs.set(key, happening.monoMs);
     }
     if (isBeside(path) && atMs < besideUntilMs - SLACK_MS && watch === besideWatch)
       violate("X3", `a request to ${path} ${minutes(besideUntilMs - atMs)} before the end of a silence for such paths`);
+    if (path === PATHS.prices && atMs < pricesUntilMs - SLACK_MS && watch === pricesWatch)
+      violate("B13", `a request to ${path} ${minutes(pricesUntilMs - atMs)} before the end of a silence of prices`);
     if (silence === undefined || atMs >= silence.untilMs - SLACK_MS) return;
     const isOther = watch !== silence.watch;
     // Only a ban is kept over a restart or a reload, by the wall clock, as far as the disk took it.
@@ -69,6 +76,10 @@ export function pacing({ scenario, time, scene, violate }: OracleParts): Oracle 
           return onRequest(happening);
         case "reply": {
           const { reply, watch, atMs, path } = happening;
+          if (reply.kind === "silence" && !reply.isBan && path === PATHS.prices) {
+            [pricesUntilMs, pricesWatch] = [reply.untilMs, watch];
+            return;
+          }
           // A firewall that refuses what can wait silences nothing else.
           if (reply.kind === "silence" && reply.what === "403" && isBeside(path)) {
             [besideUntilMs, besideWatch] = [reply.untilMs, watch];
