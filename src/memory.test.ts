@@ -133,7 +133,7 @@ describe("falls", () => {
       from: 1.5,
       fromAtMs: T0,
       to: 1.2,
-      isWhole: false,
+      mostPct: Number.POSITIVE_INFINITY,
     });
     expect(falls(poll(cross(1.2), T0 + 16 * MIN).first)).toBe(0);
   });

@@ -3,7 +3,7 @@ import { describe, expect, test, vi } from "vitest";
 import { systemClock } from "../src/lib/clock.ts";
 import { borrow, deposit, inTurn, withdraw } from "../src/sim/actions.ts";
 import { bookOf, crossBook, holding, pairBook, TIERS } from "../src/sim/book.ts";
-import { pairRows, startAccount } from "./support/crash.ts";
+import { crossBody, pairRows, startAccount } from "./support/crash.ts";
 import { type Answer, API_KEY, API_SECRET, CROSS, ISOLATED, PRICES, RATES } from "./support/exchange.ts";
 import { makeHome, type Process, start } from "./support/margind.ts";
 import { accountAt, pricesAt } from "./support/priced.ts";
@@ -112,7 +112,7 @@ describe("an incident of the cross account", () => {
     near(/ETH alone: liquidation at ([\d,.]+) USDT, an? [\d.]+ % rise/, (1.65 * 7_600 - 1.1 * 4_600) / (1.1 * 32 - 5));
     near(/falls 5 \/ 10 \/ 20 %: level ([\d.]+) /, (0.95 * held) / owed, 0.01);
     expect(raised).toMatch(/If the coins you owe rise 5 \/ 10 %: level 1\.\d+ \/ 1\.\d+/);
-    expect(raised).toMatch(/From 1\.60 to 1\.27 since \d\d:\d\d UTC: transferred out −0\.\d+, /);
+    expect(raised).toMatch(/Margin level from 1\.60 to 1\.27 since \d\d:\d\d UTC: transferred out −0\.\d+, /);
     expect(raised).toMatch(/price −0\.\d+ \(BTC −5\.0 %, ETH −6\.0 %\)/);
     expect(raised).toMatch(/new borrowing −0\.\d+/);
     near(/Interest costs about ([\d.]+) USDT a day/, owed * 0.000004 * 24);
@@ -268,7 +268,7 @@ describe("where something is missing", () => {
 
 // ---------------------------------------------------------------- how fast, how much it costs, whom first
 
-test("a rule on speed knows over a kill -9 from where it fell, is not told anew by another, and ends", async () => {
+test("a rule on speed knows over a kill -9 from where it fell, is not told anew by another, and ends with the debt", async () => {
   const goTo = (bitcoin: number) => {
     world.now.account.answers[CROSS] = accountAt(bitcoin);
     world.now.account.answers[PRICES] = async (request) => {
@@ -299,8 +299,11 @@ test("a rule on speed knows over a kill -9 from where it fell, is not told anew 
   await untilLooks(1);
   expect(world.texts()).toHaveLength(1);
   goTo(9_750);
+  await untilLooks(2);
+  expect(world.texts()).toHaveLength(1); // a window that nobody watched whole ends nothing
+  world.now.account.answers[CROSS] = { body: crossBody(undefined) };
   await untilPosts(2);
-  expect(world.texts()[1]).toMatch(/RESOLVED · main · cross margin level 1\.95/);
+  expect(world.texts()[1]).toMatch(/RESOLVED · main · cross margin level: no debt/);
   expect(world.texts()[1]).toMatch(/at worst warning, a fall of 15\.0 % at/);
 });
 

@@ -7,7 +7,7 @@ import { end, type Policy, type Reading, rank, step } from "./lifecycle.ts";
 import { isOfTime, isQuotient, needsQuotient, type Observation } from "./observe.ts";
 import type { AlertId, Bars, Severity, Subject } from "./ports.ts";
 import { routeOf } from "./route.ts";
-import type { Rule, Verdict } from "./rules/compile.ts";
+import type { Rule } from "./rules/compile.ts";
 import type { FieldName } from "./rules/fields.ts";
 import type { Route } from "./rules/types.ts";
 import type { ConfigProblem, Facts, Known, Situation } from "./situation.ts";
@@ -140,7 +140,7 @@ function* outcomes(
     const verdict = rule.evaluate(observation, scene.bars);
     const state = states?.get(rule.id);
     if (verdict === undefined && state === undefined) continue; // the common case
-    if (isHalfKnown(rule, observation, verdict, state)) continue;
+    if (isHalfKnown(rule, observation, scene.bars, state)) continue;
     const id: AlertId = { account: observation.account, subject: observation.subject, rule: rule.id };
     const value = verdict?.value ?? observation.values[rule.field];
     const reading: Reading = {
@@ -172,15 +172,14 @@ const isUnknown = ({ field, ladder, id }: Rule, { values, falls, hasDebt }: Obse
 
 const mayBeUnknown = (field: FieldName): boolean => isOfTime(field) || needsQuotient(field);
 
-/** A fall over a window that nobody watched whole may have been larger: it lowers and ends nothing. */
-function isHalfKnown(
-  { id, ladder }: Rule,
-  { falls }: Observation,
-  verdict: Verdict | undefined,
-  state: AlertState | undefined,
-): boolean {
-  if (ladder.kind !== "drop" || state?.phase !== "firing" || falls?.get(id)?.isWhole !== false) return false;
-  return rank(verdict?.held ?? null) < rank(state.severity);
+/** A fall over a window with a hole may have been larger: then it lowers and ends nothing. */
+function isHalfKnown(rule: Rule, observation: Observation, bars: Bars, state: AlertState | undefined): boolean {
+  const fall = rule.ladder.kind === "drop" ? observation.falls?.get(rule.id) : undefined;
+  if (fall === undefined || fall.mostPct <= fall.dropPct || state?.phase !== "firing") return false;
+  const least = rule.evaluate(observation, bars)?.held ?? null;
+  if (rank(least) >= rank(state.severity)) return false;
+  const most = rule.evaluate({ ...observation, falls: new Map([[rule.id, { ...fall, dropPct: fall.mostPct }]]) }, bars);
+  return rank(most?.held ?? null) > rank(least);
 }
 
 /**

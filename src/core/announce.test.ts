@@ -181,14 +181,14 @@ describe("alerts of one subject", () => {
     expect(asked).toBeLessThanOrEqual(10);
   });
 
-  test("another severity, or another matter, is told in full too", () => {
+  test("a milder one is its first line, another matter is told in full too", () => {
     const milder = only(
       openDesk().look(
         0,
         crash(1, () => ({ marginLevelStatus: "MARGIN_CALL" })),
       ),
     );
-    expect(told(milder)).toEqual(["P00 distance in full", "P00 status in full"]);
+    expect(told(milder)).toEqual(["P00 distance in full", "P00 status by its first line"]);
     const locked = only(openDesk().look(0, cross(1.34, { transferOutEnabled: false })));
     expect(locked.message.sections.map(({ severity, lines }) => [severity, lines.length > 0])).toEqual([
       ["warning", true],

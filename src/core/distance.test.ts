@@ -85,6 +85,11 @@ test.each<[string, readonly AssetBalance[], unknown]>([
     [balance("BTC", { free: 1.2 }), balance("USDC", { borrowed: 10_000 })],
     [["BTC", "fall", 9_166.67, 8.33]],
   ],
+  [
+    "a coin that would have to lose all but a trace is left out",
+    [balance("BTC", { free: 1 }), balance("ETH", { free: 4 }), balance("USDT", { borrowed: 10_000.1 / 1.1 })],
+    [["BTC", "fall", 9_000.1, 10]],
+  ],
   ["at the bar no price is left", [balance("BTC", { free: 1.1 }), balance("USDT", { borrowed: 10_000 })], []],
   ["below the bar neither", [balance("BTC", { free: 1.05 }), balance("USDT", { borrowed: 10_000 })], []],
 ])("%s", (_, assets, expected) => {
@@ -130,7 +135,7 @@ test("at the price that is told the level is the bar, just before it is not, and
       expect(near).toEqual(near.toSorted((a, b) => a - b));
       for (const asset of COINS.filter((coin) => !distances.some((each) => each.asset === coin))) {
         const at = (times: number) => levelWhen(book, (each) => (each.asset === asset ? times : 1));
-        expect(at(1e-9)).toBeGreaterThan(BAR * (1 - 1e-6));
+        expect(at(0.0005)).toBeGreaterThan(BAR * (1 - 1e-6)); // 99.95 % reads as 100.0 %
         expect(at(1.999999)).toBeGreaterThan(BAR);
       }
     }),

@@ -16,8 +16,8 @@ export interface PriceDistance {
   readonly awayPct: number;
 }
 
-/** A price further away than this does not matter: no coin doubles while somebody reads. */
-const MATTERS_PCT = 100;
+/** A price this far away does not matter: no coin doubles or is gone while somebody reads. From here on it reads as 100.0 %. */
+export const MATTERS_PCT = 99.95;
 
 /**
  * Per asset the price of liquidation at the bar b, nearest first. With h held and d owed of the asset at a price P, other assets A' and
@@ -25,7 +25,7 @@ const MATTERS_PCT = 100;
  * where h < b·d; else no price of this asset alone does. From level = assets / liabilities (FAQ 360030493931). 1.24 BTC at 10,000 and
  * 10,000 USDT owed, b 1.1: P = 11,000 / 1.24 = 8,870.97, a fall of 11.3 %.
  *
- * Left out: the unit itself, stable coins that would have to rise, and what is 100 % away or more. Stable coins that would have to fall
+ * Left out: the unit itself, stable coins that would have to rise, and what is 100.0 % away or more. Stable coins that would have to fall
  * come last, however near: their peg is not what breaks first. Empty when the level is at the bar or below, for then no price is left.
  */
 export function assetDistances(book: Book, bar: number): readonly PriceDistance[] {

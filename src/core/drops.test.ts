@@ -89,7 +89,7 @@ test("it says from where, since when, and by how much", () => {
     held: "critical",
     value: 22,
     threshold: 20,
-    fall: { dropPct: 22, from: 1.5, fromAtMs: NOW - 11 * MIN, to: 1.17, isWhole: true },
+    fall: { dropPct: 22, from: 1.5, fromAtMs: NOW - 11 * MIN, to: 1.17, mostPct: 22 },
     isUnknownStatus: false,
   });
 });

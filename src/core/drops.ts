@@ -14,8 +14,11 @@ export interface Fall {
   readonly from: number;
   readonly fromAtMs: number;
   readonly to: number;
-  /** All of the window was watched. Else it may have fallen by more: it opens an alert, and lowers and ends none. */
-  readonly isWhole: boolean;
+  /**
+   * By how much it may have fallen: `dropPct` where all of the window was watched, more where what was before a time without looks was higher,
+   * Infinity where that is not known.
+   */
+  readonly mostPct: number;
 }
 
 /** A rule's verdict from `observation.falls`. Nothing is known of falls there: undefined. */
@@ -41,10 +44,16 @@ export function fallEvaluator(
 /** Above `onlyBelow` nothing opens, and what is open stays so until the value is 2 % above it: else it would flap at that edge. */
 const EDGE_RATIO = 1.02;
 
-/** From a top to a value. Undefined where the top is not above zero. */
-export function fallFrom(top: number, topAtMs: number, to: number, isWhole: boolean): Fall | undefined {
-  return top > 0 ? { dropPct: tidy((100 * (top - to)) / top), from: top, fromAtMs: topAtMs, to, isWhole } : undefined;
+/** From a top to a value. Undefined where the top is not above zero. `before`: see `mostPct`; undefined: nothing is in doubt. */
+export function fallFrom(top: number, topAtMs: number, to: number, before?: number): Fall | undefined {
+  if (top <= 0) return undefined;
+  const dropPct = tidy((100 * (top - to)) / top);
+  const mostPct = before === undefined || before <= top ? dropPct : fallPct(before, to);
+  return { dropPct, from: top, fromAtMs: topAtMs, to, mostPct };
 }
+
+const fallPct = (from: number, to: number): number =>
+  from === Number.POSITIVE_INFINITY ? from : tidy((100 * (from - to)) / from);
 
 interface Rung {
   readonly severity: Severity;

@@ -226,7 +226,7 @@ const STATUS = ruleOf({ kind: "is", rungs: { critical: ["MARGIN_CALL"] } }, { fi
 const DROP = ruleOf({ kind: "drop", rungs: { critical: 1 }, withinMs: 60_000, onlyBelow: undefined });
 const at = (level: number): Observation => ({
   ...seen(cross(level)),
-  falls: new Map([["rule", { dropPct: 5, from: 2, fromAtMs: 0, to: 1.9, isWhole: true }]]),
+  falls: new Map([["rule", { dropPct: 5, from: 2, fromAtMs: 0, to: 1.9, mostPct: 15 }]]),
 });
 
 test.each<[string, Rule, number, number, boolean]>([

@@ -44,6 +44,19 @@ export function plain(value: number, beside?: number): string {
   return grouped(value, decimalsFor(value), beside);
 }
 
+/** Two numbers beside each other, with the same digits: "2.40" and "0.48". As many as the smaller needs for two that matter. */
+export function alike(one: number, other: number): [string, string] {
+  const [less, more] = [Math.min(Math.abs(one), Math.abs(other)), Math.max(Math.abs(one), Math.abs(other))];
+  const decimals =
+    less > 0 && less < 1 ? Math.min(8, Math.max(2, 1 - Math.floor(Math.log10(less)))) : decimalsFor(more);
+  const isWhole = [one, other].every((value) => Number.isInteger(Number(value.toFixed(decimals))));
+  const text = (value: number) => {
+    const [whole = "0", rest] = plainZero(value.toFixed(isWhole ? 0 : decimals)).split(".");
+    return rest === undefined ? thousands(whole) : `${thousands(whole)}.${rest}`;
+  };
+  return [text(one), text(other)];
+}
+
 /** Without the zeros at its end that say nothing: "0.2000" is "0.2". Cents are left: "1,333.30". */
 export function unpadded(text: string): string {
   return text.startsWith("0.") ? text.replace(/\.?0+$/, "") : text;

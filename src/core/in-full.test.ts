@@ -33,12 +33,14 @@ test("of one subject a level stands before the status; what is another matter is
   expect(shown(of("P0USDT"))).toEqual(["level in full", "off in full", "distance", "status"]);
 });
 
-test("alerts of another kind or severity say something else", () => {
+test("of alerts that go on only the worst is told in full, and what is over is another matter", () => {
   const [status, , level] = of("P0USDT");
   if (status === undefined || level === undefined) throw new Error("nothing was opened");
   const milder: Situation = { ...status, transition: { ...status.transition, severity: "warning" } };
   const over: Situation = { ...status, transition: { ...status.transition, kind: "resolved" } };
-  expect(shown([level, milder, over])).toEqual(["level in full", "status in full", "status in full"]);
+  expect(shown([level, milder, over])).toEqual(["level in full", "status", "status in full"]);
+  const mild: Situation = { ...level, transition: { ...level.transition, severity: "warning" } };
+  expect(shown([status, mild])).toEqual(["status in full", "level"]);
 });
 
 test("nothing is lost, and the full places go to as many subjects as there are", () => {

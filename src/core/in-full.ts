@@ -1,5 +1,7 @@
 // Which alerts of a message are told in full. The one thing to know: several rules may tell of one subject, and one of them says it all, so
 // the few full places are for as many subjects as there are.
+import { isOver } from "./compose.ts";
+import { rank } from "./lifecycle.ts";
 import { TOLD_IN_FULL } from "./ranking.ts";
 import { fieldInfo } from "./rules/fields.ts";
 import type { Situation } from "./situation.ts";
@@ -11,7 +13,7 @@ export interface Place {
   readonly isInFull: boolean;
 }
 
-/** Worst first already. Of one subject, severity and kind only the alert that says most is told in full, and it stands first. */
+/** Worst first already. Of what goes on with one subject only the worst is told in full, of equals the one that says most. */
 export function placesOf(situations: readonly Situation[]): readonly Place[] {
   const all = leadersFirst(situations);
   const seen = new Set<string>();
@@ -57,7 +59,9 @@ function leadersFirst(situations: readonly Situation[]): readonly Ordered[] {
 }
 
 const byWeight = (group: readonly Situation[]): readonly Situation[] =>
-  group.length === 1 ? group : [...group].sort((a, b) => weightOf(a) - weightOf(b));
+  group.length === 1
+    ? group
+    : [...group].sort((a, b) => rank(b.transition.severity) - rank(a.transition.severity) || weightOf(a) - weightOf(b));
 
 /** A level or a distance says where the way back ends; how fast it goes and the exchange's word for it do not. */
 function weightOf({ facts }: Situation): number {
@@ -80,5 +84,6 @@ function subjectOf({ id }: Situation): string {
 function groupOf(situation: Situation): string {
   const { id, transition } = situation;
   const matter = isOfDanger(situation) ? "" : id.rule;
-  return `${subjectOf(situation)}|${transition.kind}|${transition.severity}|${matter}`;
+  const { kind } = transition;
+  return `${subjectOf(situation)}|${isOver(kind) ? kind : "goes on"}|${matter}`;
 }

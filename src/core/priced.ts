@@ -6,7 +6,16 @@ import type { AssetBalance, CrossAnswer, PairAnswer } from "./ports.ts";
 import { usdtPrice } from "./usdt-price.ts";
 
 /** Coins meant to be worth one dollar: that they rise is no danger to who owes them. */
-const STABLE_COINS: ReadonlySet<string> = new Set(["USDT", "USDC", "FDUSD", "TUSD", "BUSD", "DAI", "USDP", "USD1"]);
+export const STABLE_COINS: ReadonlySet<string> = new Set([
+  "USDT",
+  "USDC",
+  "FDUSD",
+  "TUSD",
+  "BUSD",
+  "DAI",
+  "USDP",
+  "USD1",
+]);
 /** A book further than this share from what the exchange says is not calculated with. Index and last price differ by some 0.2 %. */
 const TOLERANCE = 0.02;
 /** Totals of the exchange have 8 decimals. */

@@ -227,7 +227,7 @@ test.each([
 });
 
 test("a fall says from where, to where and in what time", () => {
-  const fall = { dropPct: 22, from: 1.5, fromAtMs: ENDED - 12 * MIN, to: 1.17, isWhole: true };
+  const fall = { dropPct: 22, from: 1.5, fromAtMs: ENDED - 12 * MIN, to: 1.17, mostPct: 22 };
   expect(fallLine(fall, shown.value, ENDED, "en")).toBe("Fell 22.0 % in 12 min, from 1.50 to 1.17.");
   expect(fallLine(fall, shown.value, ENDED, "zh-CN")).toBe("12分钟内下跌 22.0 %，由 1.50 跌至 1.17。");
 });

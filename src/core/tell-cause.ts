@@ -1,7 +1,7 @@
 // What is said of a movement of the level: what moved it, how fast it falls, when it would end. The one thing to know: the shares that
 // people read add up to the change that they read.
 
-import type { Moved } from "./cause.ts";
+import type { Moved, PriceShare } from "./cause.ts";
 import { CAUSES, type Cause } from "./cause-changes.ts";
 import type { Fall } from "./drops.ts";
 import * as format from "./format.ts";
@@ -16,13 +16,19 @@ const ASSETS_MAX = 3;
 const SMALL_LEVEL = 0.05;
 
 /**
- * "From 1.36 to 1.24 since 20:10 UTC: price −0.09 (BTC −6.2 %), interest −0.03."
+ * "Margin level from 1.36 to 1.24 since 20:10 UTC: price −0.09 (BTC −6.2 %), interest −0.03."
  * @param since a time in words; undefined: not told.
+ * @param beside what the first line tells the level beside: it ends with the digits that are read there.
  */
-export function movedLines(moved: Moved, since: string | undefined, language: format.Language): readonly string[] {
+export function movedLines(
+  moved: Moved,
+  since: string | undefined,
+  language: format.Language,
+  beside?: number,
+): readonly string[] {
   const words = CAUSE_WORDS[language];
   const { unpriced } = moved;
-  const decimals = Math.max(...Object.values(moved.shares).map(Math.abs)) < SMALL_LEVEL ? 3 : 2;
+  const decimals = decimalsOf(moved, beside);
   const fixed = (value: number) => value.toFixed(decimals);
   const parts = partsOf(moved, decimals).map(({ cause, units }) => {
     const detail = cause === "price" ? priceDetail(moved, language) : undefined;
@@ -36,6 +42,19 @@ export function movedLines(moved: Moved, since: string | undefined, language: fo
   const list = words.list(unpriced.slice(0, ASSETS_MAX));
   const more = unpriced.length - ASSETS_MAX;
   return [line, words.unpriced(more > 0 ? words.and(list, more) : list)];
+}
+
+/** Whether people read a fall: of a level that stands or rises nobody says that it fell. */
+export function isFall(moved: Moved): boolean {
+  const decimals = decimalsOf(moved, undefined);
+  const isLess = Number(moved.to.toFixed(decimals)) < Number(moved.from.toFixed(decimals));
+  return isLess && partsOf(moved, decimals).length > 0;
+}
+
+function decimalsOf({ to, shares }: Moved, beside: number | undefined): number {
+  const least = Math.max(...Object.values(shares).map(Math.abs)) < SMALL_LEVEL ? 3 : 2;
+  const [, digits = ""] = format.level(to, beside).split(".");
+  return Math.max(least, digits.length);
 }
 
 /** Our prices are not quite Binance's: what moved is told on the scale of the level that the first line tells. */
@@ -79,15 +98,16 @@ export function leftText(minutes: Minutes, language: format.Language): string {
   return between(shown(fromMin), shown(toMin), unit);
 }
 
-/** "Fell 11.3 % in 12 min, from 1.40 to 1.24." `shown`: a value of the field in words. */
+/** "Fell 11.3 % in 12 min, from 1.40 to 1.24." `shown`: a value of the field in words. `rung`: the share that is breached, in percent. */
 export function fallLine(
   { dropPct, from, fromAtMs, to }: Fall,
   shown: (value: number) => string,
   nowMs: number,
   language: format.Language,
+  rung?: number,
 ): string {
   const within = format.duration(nowMs - fromAtMs, language);
-  return CAUSE_WORDS[language].fell(format.percent(dropPct), within, shown(from), shown(to));
+  return CAUSE_WORDS[language].fell(format.percent(dropPct, rung), within, shown(from), shown(to));
 }
 
 const hours = (min: number): string => String(Math.ceil(min / 30) / 2);
@@ -119,7 +139,8 @@ function partsOf({ from, to, shares }: Moved, decimals: number): readonly Part[]
 function priceDetail({ priceOf }: Moved, language: format.Language): string | undefined {
   const words = CAUSE_WORDS[language];
   const all = priceOf.reduce((sum, { share }) => sum + Math.abs(share), 0);
-  const shown = priceOf.filter(({ share }) => Math.abs(share) >= 0.2 * all).slice(0, ASSETS_MAX);
+  const isMoving = ({ changePct }: PriceShare) => Number(changePct.toFixed(1)) !== 0;
+  const shown = priceOf.filter((each) => isMoving(each) && Math.abs(each.share) >= 0.2 * all).slice(0, ASSETS_MAX);
   if (shown.length === 0) return undefined;
   return words.list(shown.map(({ asset, changePct }) => words.priceChange(asset, signed(changePct, 1))));
 }

@@ -1,6 +1,6 @@
 // What is said below the first line of an alert on a field: how far liquidation is, what would bring it back, since when; and how it was,
 // when it is over. The order is that of a lock screen: distance and pace, the way out, the rest.
-import { pairDistance } from "./distance.ts";
+import { MATTERS_PCT, pairDistance } from "./distance.ts";
 import * as format from "./format.ts";
 import { crossDistancePct, isQuotient } from "./observe.ts";
 import type { CrossAnswer, PairAnswer } from "./ports.ts";
@@ -80,6 +80,7 @@ function pairAway(facts: FieldFacts, pair: PairAnswer, language: format.Language
   if (base === undefined || typeof facts.observation.values.liquidationDistancePct !== "number") return [];
   const at = `${format.price(base.price)} ${base.unit}`;
   if (base.awayPct === 0) return [words.pairPassed(at)];
+  if (base.direction === "fall" && base.awayPct >= MATTERS_PCT) return []; // to next to nothing: that is no news
   const [pct, index] = [format.percent(base.awayPct, 0), format.price(base.priceNow)];
   return [words.pairDistance(at, pct, base.direction === "rise", index), pace(facts, language)];
 }
@@ -123,7 +124,8 @@ function movement(facts: FieldFacts, moved: IncidentReport["moved"]): IncidentRe
 function ending(facts: FieldFacts, { transition }: Situation, nowMs: number, locale: format.Locale): readonly string[] {
   const words = WORDS[locale.language];
   const { observation, field, insight } = facts;
-  const shown = worstShown(facts, locale.language);
+  const worstNow = insight?.report === undefined ? transition.state.worst : insight.report.worst;
+  const shown = worstShown(facts, worstNow?.value, locale.language);
   const noDebt = !observation.hasDebt && fieldInfo(field).type !== "flag" ? words.debtGone : "";
   if (insight?.report !== undefined) {
     const moved = movement(facts, insight.report.moved);

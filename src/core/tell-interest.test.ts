@@ -48,6 +48,15 @@ What you owe costs less than 0.00000001 BTC a day instead of less than 0.0000000
 The rate is 0.002 % an hour, 17.5 % a year; usual before: 0.0005 % an hour, 4.4 % a year (median of 7 days). You owe 0.00001000 BTC.`,
   ],
   [
+    "high, with the same digits on both sides",
+    { ...NEWS, owed: 4_000, hourlyRate: 0.000025 },
+    false,
+    "en",
+    `WARNING · main · interest of USDT is 5.0 × its usual rate
+What you owe costs 2.40 USDT a day instead of 0.48 USDT. Repay USDT, or borrow another asset in its place.
+The rate is 0.0025 % an hour, 21.9 % a year; usual before: 0.0005 % an hour, 4.4 % a year (median of 7 days). You owe 4,000 USDT.`,
+  ],
+  [
     "usual again",
     { ...NEWS, hourlyRate: 0.0000055 },
     true,

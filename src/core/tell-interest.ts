@@ -41,21 +41,21 @@ export function interestLines(
   if (news === undefined) return [ending];
   const { asset, hourlyRate, medianRate, owed } = news;
   const rates = `${own.rate(hourly(hourlyRate), yearly(hourlyRate))}${own.usually(hourly(medianRate), yearly(medianRate))}`;
-  const cost = costOf(news, hourlyRate, language);
+  const [cost, usual] = costsOf(news, language);
   if (transition.kind === "resolved") return [join([own.costsNow(cost), rates]), ending];
   return [
-    join([own.costs(cost, costOf(news, medianRate, language)), own.whatToDo(asset)]),
+    join([own.costs(cost, usual), own.whatToDo(asset)]),
     join([rates, own.owes(`${format.plain(owed)} ${asset}`)]),
   ];
 }
 
-/** "12.30 USDT" */
-function costOf({ asset, owed }: InterestNews, rate: number, language: format.Language): string {
-  const cost = dailyCost(owed, rate);
-  const text = format.plain(cost);
-  return cost > 0 && Number(text) === 0
-    ? INTEREST_WORDS[language].lessThan(`${SMALLEST} ${asset}`)
-    : `${text} ${asset}`;
+/** "12.30 USDT", now and as usual, with the same digits. */
+function costsOf({ asset, owed, hourlyRate, medianRate }: InterestNews, language: format.Language): [string, string] {
+  const [now, usual] = [dailyCost(owed, hourlyRate), dailyCost(owed, medianRate)];
+  const [nowText, usualText] = format.alike(now, usual);
+  const shown = (cost: number, text: string) =>
+    cost > 0 && Number(text) === 0 ? INTEREST_WORDS[language].lessThan(`${SMALLEST} ${asset}`) : `${text} ${asset}`;
+  return [shown(now, nowText), shown(usual, usualText)];
 }
 
 /** "0.0021": a rate is so small that decimals alone would not tell it. */

@@ -130,7 +130,7 @@ describe("the book of the design: 5.58 BTC at 10,000 USDT, 45,000 USDT owed", ()
       "Out of the margin call (above 1.30), a little more than this: add 2,700 USDT, or repay 2,076.93 USDT from outside, or sell and repay 9,000 USDT.",
       "BTC alone: liquidation at 8,870.97 USDT, an 11.3 % fall.",
       "If all you hold falls 5 / 10 / 20 %: level 1.18 / 1.12 / 0.99 (liquidation at 1.10).",
-      "From 1.36 to 1.24 since 20:05 UTC: price −0.12 (BTC −9.1 %). Interest costs about 12.30 USDT a day.",
+      "Margin level from 1.36 to 1.24 since 20:05 UTC: price −0.12 (BTC −9.1 %). Interest costs about 12.30 USDT a day.",
       "Critical since 23:05 UTC, rising from warning since 20:10. Data 2 s old at 23:05:02.",
     ]);
   });
@@ -143,7 +143,7 @@ describe("the book of the design: 5.58 BTC at 10,000 USDT, 45,000 USDT owed", ()
       "脱离追加保证金状态（高于 1.30），须略多于：追加 2,700 USDT，或用外部资金还款 2,076.93 USDT，或卖出并还款 9,000 USDT。",
       "仅 BTC 下跌 11.3 %：到 8,870.97 USDT 即强平。",
       "若持有的全部资产下跌 5 / 10 / 20 %：风险率 1.18 / 1.12 / 0.99（强平线 1.10）。",
-      "自 04:05 GMT+8 起由 1.36 变为 1.24：价格 −0.12（BTC −9.1 %）。利息每天约 12.30 USDT。",
+      "风险率自 04:05 GMT+8 起由 1.36 变为 1.24：价格 −0.12（BTC −9.1 %）。利息每天约 12.30 USDT。",
       "自 07:05 GMT+8 起为严重，由 04:10 起的警告升级。数据时间 07:05:02（2秒前）。",
     ]);
   });
@@ -158,7 +158,7 @@ describe("the book of the design: 5.58 BTC at 10,000 USDT, 45,000 USDT owed", ()
   });
 
   test.each<[keyof Insight, RegExp]>([
-    ["moved", /From /],
+    ["moved", /Margin level from /],
     ["minutes", /At this pace/],
     ["costPerDay", /Interest/],
   ])("without %s just that is absent", (part, line) => {
@@ -173,7 +173,7 @@ describe("the book of the design: 5.58 BTC at 10,000 USDT, 45,000 USDT owed", ()
     const lines = told(seen(answer), { insight: { ...insight, moved: { sinceMs: at(20, 5), moved: own } } });
     expect(own.to.toFixed(2)).toBe("1.23");
     expect(lines).toContainEqual(
-      expect.stringContaining("From 1.38 to 1.24 since 20:05 UTC: price −0.14 (BTC −9.8 %)."),
+      expect.stringContaining("Margin level from 1.38 to 1.24 since 20:05 UTC: price −0.14 (BTC −9.8 %)."),
     );
   });
 
@@ -225,7 +225,7 @@ describe("the book of the demo", () => {
       "Out of the margin call (above 1.30), a little more than this: add 2,596 USDT, or repay 1,996.93 USDT from outside, or sell and repay 8,653.34 USDT.",
       "BTC alone: liquidation at 3,609.12 USDT, an 11.5 % fall.", // (49,500 − 416) / 13.6
       "If all you hold falls 5 / 10 / 20 %: level 1.18 / 1.12 / 0.99 (liquidation at 1.10).",
-      "From 1.52 to 1.24 since 20:05 UTC: price −0.28 (BTC −18.4 %). Interest costs about 4.50 USDT a day.",
+      "Margin level from 1.52 to 1.24 since 20:05 UTC: price −0.28 (BTC −18.4 %). Interest costs about 4.50 USDT a day.",
       "To transfer out again (collateral level above 2), a little more than this: add 34,096 USDT, or repay 17,048 USDT from outside.",
       "Critical since 23:05 UTC, rising from warning since 20:10. Data 2 s old at 23:05:02.",
     ]);
@@ -239,7 +239,7 @@ describe("the book of the demo", () => {
       "脱离追加保证金状态（高于 1.30），须略多于：追加 2,596 USDT，或用外部资金还款 1,996.93 USDT，或卖出并还款 8,653.34 USDT。",
       "仅 BTC 下跌 11.5 %：到 3,609.12 USDT 即强平。",
       "若持有的全部资产下跌 5 / 10 / 20 %：风险率 1.18 / 1.12 / 0.99（强平线 1.10）。",
-      "自 04:05 GMT+8 起由 1.52 变为 1.24：价格 −0.28（BTC −18.4 %）。利息每天约 4.50 USDT。",
+      "风险率自 04:05 GMT+8 起由 1.52 变为 1.24：价格 −0.28（BTC −18.4 %）。利息每天约 4.50 USDT。",
       "恢复转出（质押风险率高于 2），须略多于：追加 34,096 USDT，或用外部资金还款 17,048 USDT。",
       "自 07:05 GMT+8 起为严重，由 04:10 起的警告升级。数据时间 07:05:02（2秒前）。",
     ]);
@@ -261,6 +261,41 @@ const short = cross(1.3, {
   assets: [balance("USDT", { free: 13_000 }), balance("BTC", { borrowed: 1 })],
 });
 const withPrices = (prices: Readonly<Record<string, number>>): Insight => ({ ...NOTHING, prices: pricesOf(prices) });
+
+const movedFrom = (bitcoin: number, now = 10_000): Insight => {
+  const moved = movedBy(cross(1.24).assets ?? [], { BTC: bitcoin }, { BTC: now });
+  return { ...withPrices({ BTC: 10_000 }), moved: { sinceMs: at(20, 5), moved } };
+};
+
+test.each([
+  [1.397, 1.4, "1.397 (below 1.40)", "Margin level from 1.537 to 1.397 since 20:05 UTC: price −0.140 (BTC −9.1 %)."],
+  [
+    1.2999,
+    1.3,
+    "1.2999 (below 1.30)",
+    "Margin level from 1.4299 to 1.2999 since 20:05 UTC: price −0.1300 (BTC −9.1 %).",
+  ],
+  [1.24, 1.3, "1.24 (below 1.30)", "Margin level from 1.36 to 1.24 since 20:05 UTC: price −0.12 (BTC −9.1 %)."],
+])("a level of %d below %d: the movement ends at what the first line says", (level, threshold, headline, line) => {
+  const { prices, ...rest } = movedFrom(11_000);
+  const text = told(seen(cross(level)), {
+    verdict: verdictOf(level, { threshold }),
+    insight: { prices: undefined, ...rest },
+  });
+  expect(text[0]).toContain(headline);
+  expect(text).toContain(line);
+});
+
+test.each([
+  [0.004, "USDT", undefined],
+  [0.0049, "USDC", undefined],
+  [0.0051, "USDT", "Interest costs about 0.0051 USDT a day."],
+  [0.004, "BTC", "Interest costs about 0.004 BTC a day."],
+  [1e-9, "BTC", undefined],
+])("interest of %d %s a day: %s", (value, asset, line) => {
+  const text = told(seen(cross(1.24)), { insight: { ...NOTHING, costPerDay: { value, asset } } });
+  expect(text.find((each) => each.includes("Interest"))).toBe(line);
+});
 
 test("a coin that is owed: every amount in it too, and what its rise does", () => {
   expect(told(seen(short), { target: 1.5, insight: withPrices({ BTC: 10_000 }) }).slice(1, 4)).toEqual([
@@ -347,14 +382,14 @@ test("a long pair, with everything known", () => {
     "Margin level 1.11. Liquidation at 9,500 USDT is a 5.0 % fall away (index price 10,000). At this pace liquidation is 10–25 min away.",
     "Back to a distance of 10.2 %: add 520 USDT, or repay 495.24 USDT from outside, or sell and repay 3,421.06 USDT.",
     "If BTC falls 5 / 10 / 20 %: level 1.05 / 0.99 / 0.88 (liquidation at 1.05).",
-    "From 1.22 to 1.11 since 20:05 UTC: price −0.11 (BTC −9.1 %). Interest costs about 0.5 USDT a day.",
+    "Margin level from 1.22 to 1.11 since 20:05 UTC: price −0.11 (BTC −9.1 %). Interest costs about 0.5 USDT a day.",
     "Critical since 23:05 UTC, rising from warning since 20:10. Data 2 s old at 23:05:02.",
   ]);
   expect(told(observation, facts, {}, ZH).slice(1, 5)).toEqual([
     "风险率 1.11。再跌 5.0 % 即到强平价 9,500 USDT（指数价格 10,000）。按此速度，距强平约 10–25 分钟。",
     "距强平幅度回到 10.2 %：追加 520 USDT，或用外部资金还款 495.24 USDT，或卖出并还款 3,421.06 USDT。",
     "若 BTC 下跌 5 / 10 / 20 %：风险率 1.05 / 0.99 / 0.88（强平线 1.05）。",
-    "自 04:05 GMT+8 起由 1.22 变为 1.11：价格 −0.11（BTC −9.1 %）。利息每天约 0.5 USDT。",
+    "风险率自 04:05 GMT+8 起由 1.22 变为 1.11：价格 −0.11（BTC −9.1 %）。利息每天约 0.5 USDT。",
   ]);
 });
 
@@ -365,9 +400,198 @@ test("the public sample is liquidated at the level of its own tier", () => {
   );
 });
 
+const isolatedShort = longPair("BTCUSDT", 0, {
+  marginLevel: 1.2,
+  indexPrice: 10_000,
+  liquidatePrice: 12_000 / 1.05,
+  base: leg("BTC", { borrowed: 1 }),
+  quote: leg("USDT", { free: 12_000 }),
+});
+
+test.each<[string, PairAnswer, Partial<FieldFacts>, string]>([
+  // 889.72069801 owed at 1.34371923: (1.6 − 1.34371923) · 889.72069801 = 228.02
+  [
+    "a long pair",
+    FETUSDT,
+    { target: 1.6 },
+    "Back to 1.60: add 228.02 USDT, or repay 142.52 USDT from outside, or sell and repay 380.04 USDT.",
+  ],
+  [
+    "a long pair, on speed with a target",
+    FETUSDT,
+    { ...{ ladder: "drop", target: 1.6 } },
+    "Back to 1.60: add 228.02 USDT, or repay 142.52 USDT from outside, or sell and repay 380.04 USDT.",
+  ],
+  [
+    "a short pair",
+    isolatedShort,
+    { target: 1.5 },
+    "Back to 1.50: add 3,000 USDT (0.3 BTC), or repay 0.2 BTC from outside, or sell and repay 6,000 USDT (0.6 BTC).",
+  ],
+  ["a pair whose level needs nothing", isolatedShort, { target: 1.2 }, ""],
+  [
+    "a rule on distance keeps the distance",
+    isolatedShort,
+    { field: "liquidationDistancePct", target: 20 },
+    "Back to a distance of 20 %: add 600 USDT (0.05 BTC), or repay 0.04762 BTC from outside, or sell and repay 2,307.70 USDT (0.2308 BTC).",
+  ],
+])("a rule on the level of a pair leads to its level: %s", (_, answer, facts, line) => {
+  const text = told(pair(answer), facts);
+  expect(text.find((each) => each.startsWith("Back")) ?? "").toBe(line);
+});
+
+test.each<[string, Observation]>([
+  ["a pair", pair(FETUSDT)],
+  ["the cross account", seen(cross(3.2))],
+])("a rule on what lies above a level promises nothing: %s", (_, observation) => {
+  const text = told(observation, { ladder: "above", target: 1.6 });
+  expect(text.join()).not.toMatch(/Back to|add |repay/);
+});
+
+// ---------------------------------------------------------------- the collateral level
+
+const locked = cross(1.95, {
+  collateralMarginLevel: 1.84,
+  totalCollateralValueInUsdt: 45_000 * 1.84,
+  totalOpenOrderLossInUsdt: 0,
+});
+const collateral = { field: "collateralMarginLevel", verdict: verdictOf(1.84, { threshold: 2.2 }) } as const;
+
+test.each<[string, CrossAnswer, Partial<FieldFacts>, string | undefined]>([
+  // 2.244 · 45,000 − 82,800 = 18,180; 45,000 − 82,800 / 2.244 = 8,101.61
+  [
+    "where the alert ends",
+    locked,
+    { ...collateral, target: 2.244 },
+    "Back to a collateral level of 2.244: add 18,180 USDT, or repay 8,101.61 USDT from outside.",
+  ],
+  [
+    "without prices too",
+    locked,
+    { ...collateral, target: 2.244, insight: undefined },
+    "Back to a collateral level of 2.244: add 18,180 USDT, or repay 8,101.61 USDT from outside.",
+  ],
+  [
+    "on speed with a target",
+    locked,
+    { ...collateral, ladder: "drop", target: 3 },
+    "Back to a collateral level of 3.00: add 52,200 USDT, or repay 17,400 USDT from outside.",
+  ],
+  [
+    "on speed without one: the margin level's normal bar",
+    { ...locked, marginLevel: 1.4 },
+    { ...collateral, ladder: "drop", target: undefined, insight: undefined },
+    "Back to a margin level of 1.50: add 4,500 USDT, or repay 3,000 USDT from outside, or sell and repay 9,000 USDT.",
+  ],
+  [
+    "while open orders would lose something",
+    { ...locked, totalOpenOrderLossInUsdt: 1 },
+    { ...collateral, target: 2.244 },
+    undefined,
+  ],
+  [
+    "of an account of the other type",
+    { ...locked, accountType: "MARGIN_2" },
+    { ...collateral, target: 2.244 },
+    undefined,
+  ],
+])("a rule on the collateral level: %s", (_, answer, facts, line) => {
+  const text = told(seen(answer), { insight: withPrices({ BTC: 10_000 }), ...facts });
+  expect(text.find((each) => each.startsWith("Back"))).toBe(line);
+});
+
+test("a rule on the collateral level, in Chinese, and in the coin that is owed", () => {
+  const answer = {
+    ...short,
+    collateralMarginLevel: 1.3,
+  };
+  const text = (locale: Locale) =>
+    told(
+      seen(answer),
+      { field: "collateralMarginLevel", target: 2.5, insight: withPrices({ BTC: 10_000 }) },
+      {},
+      locale,
+    );
+  expect(text(EN)).toContain(
+    "Back to a collateral level of 2.50: add 12,000 USDT, or repay 4,800 USDT (0.48 BTC) from outside.",
+  );
+  expect(text(ZH)).toContain("质押风险率回到 2.50：追加 12,000 USDT，或用外部资金还款 4,800 USDT（0.48 BTC）。");
+});
+
+// ---------------------------------------------------------------- a distance that is passed
+
+const passed = { field: "liquidationDistancePct", target: 5.1 } as const;
+
+// 1.04 / 1.1 = 0.9455: 5.5 % below. The distance of it is 100 · (1 − 1.1 / 1.04) = −5.8.
+test.each<[string, number, Partial<FieldFacts>, string, string]>([
+  [
+    "passed",
+    1.04,
+    { verdict: verdictOf(100 * (1 - 1.1 / 1.04), { threshold: 5 }) },
+    "CRITICAL · main · cross: 5.5 % below the liquidation bar",
+    "严重 · main · 全仓：低于强平线 5.5 %",
+  ],
+  [
+    "passed by next to nothing",
+    1.09999,
+    { verdict: verdictOf(100 * (1 - 1.1 / 1.09999), { threshold: 5 }) },
+    "CRITICAL · main · cross: liquidation bar passed",
+    "严重 · main · 全仓：已跌破强平线",
+  ],
+  [
+    "passed further than is counted",
+    0.5,
+    { verdict: verdictOf(-100, { threshold: 5 }) },
+    "CRITICAL · main · cross: liquidation bar passed",
+    "严重 · main · 全仓：已跌破强平线",
+  ],
+  [
+    "at the bar",
+    1.1,
+    { verdict: verdictOf(0, { threshold: 5 }) },
+    "CRITICAL · main · cross distance to liquidation 0.0 % (below 5 %)",
+    "严重 · main · 全仓 距强平幅度 0.0 %（低于 5 %）",
+  ],
+  [
+    "by a fall",
+    1.04,
+    {
+      ladder: "drop",
+      verdict: verdictOf(150, {
+        threshold: 10,
+        fall: { dropPct: 150, from: 11.5, fromAtMs: at(22, 53, 2), to: -5.77, mostPct: 150 },
+      }),
+    },
+    "CRITICAL · main · cross: 5.5 % below the liquidation bar, fell 150.0 % in 12 min",
+    "严重 · main · 全仓：低于强平线 5.5 %，12分钟内下跌 150.0 %",
+  ],
+])("no distance has a minus: %s", (_, level, facts, en, zh) => {
+  const [first, ...rest] = told(seen(cross(level)), { ...passed, ...facts });
+  expect(first).toBe(en);
+  expect(rest.join("\n")).not.toMatch(/-\d/);
+  expect(told(seen(cross(level)), { ...passed, ...facts }, {}, ZH)[0]).toBe(zh);
+});
+
+test("the worst of an incident, and what stands, have no minus either", () => {
+  const state = { ...INCIDENT, worst: { value: -5.77, atMs: at(22, 10) }, value: -5.77 };
+  const over = { ...passed, verdict: undefined } as const;
+  const lasted = (locale: Locale) => told(seen(cross(1.4)), over, { kind: "resolved", state }, locale)[1];
+  expect(lasted(EN)).toBe(
+    "Open for 2 h 55 min, at worst critical, 5.5 % below the liquidation bar at 22:10 UTC. 4 messages before this.",
+  );
+  expect(lasted(ZH)).toBe("历时 2小时55分钟，最高级别为严重，低于强平线 5.5 %（06:10 GMT+8）。此前共 4 条消息。");
+  const ladder: Ladder = { kind: "below", rungs: { critical: { kind: "number", value: 5 } } };
+  const id = { account: "main", subject: "cross", rule: "mine" } as const;
+  const rule = { field: "liquidationDistancePct", ladder } as const;
+  expect(standing(id, state, rule, EN)).toBe("CRITICAL · main · cross: 5.5 % below the liquidation bar #A1B2-3");
+  const report = reportOf(state, NOW, { before: undefined, after: undefined });
+  const reported = told(seen(cross(1.4)), { ...over, insight: { ...NOTHING, report } }, { kind: "resolved", state });
+  expect(reported[1]).toContain("at worst critical, 5.5 % below the liquidation bar at 22:10 UTC.");
+});
+
 // ---------------------------------------------------------------- speed and time
 
-const fall: Fall = { dropPct: 11.28, from: 1.4, fromAtMs: at(22, 53, 2), to: 1.242 };
+const fall: Fall = { dropPct: 11.28, from: 1.4, fromAtMs: at(22, 53, 2), to: 1.242, mostPct: 11.28 };
 const speed = { ladder: "drop", target: undefined, verdict: verdictOf(11.28, { threshold: 10, fall }) } as const;
 
 test("a rule on speed: how much in what time, and the way back to the normal bar", () => {
@@ -382,6 +606,43 @@ test("a rule on speed: how much in what time, and the way back to the normal bar
     "Critical since 23:05 UTC, rising from warning since 20:10. Data 2 s old at 23:05:02.",
   ]);
   expect(told(seen(cross(1.242)), speed, {}, ZH)[0]).toBe("严重 · main · 全仓 风险率 1.24，12分钟内下跌 11.3 %");
+});
+
+test.each([
+  [
+    "fell too: both are told",
+    11_000,
+    "Fell 11.3 % in 12 min, from 1.40 to 1.24. Margin level from 1.37 to 1.24 since 20:05 UTC: price −0.13 (BTC −9.1 %).",
+  ],
+  ["rose: the fall alone", 9_900, "Fell 11.3 % in 12 min, from 1.40 to 1.24."],
+  ["stands where it was: the fall alone", 10_000, "Fell 11.3 % in 12 min, from 1.40 to 1.24."],
+  ["fell by less than can be read: the fall alone", 10_000.01, "Fell 11.3 % in 12 min, from 1.40 to 1.24."],
+])("a rule on speed, while the level since before the alert %s", (_, bitcoin, line) => {
+  const text = told(seen(cross(1.242)), { ...speed, insight: movedFrom(bitcoin) });
+  expect(text.at(-2)).toBe(line);
+});
+
+test("a rule on speed, when both ends read differently but no share of the way can be told: the fall alone", () => {
+  // 1.24251 and 1.24249 on three digits
+  const answer = cross(1.24249);
+  const moved = movedBy(answer.assets ?? [], { BTC: 10_000.16 }, { BTC: 10_000 });
+  expect([moved.from, moved.to].map((level) => level.toFixed(3))).toEqual(["1.243", "1.242"]);
+  const text = told(seen(answer), { ...speed, insight: { ...NOTHING, moved: { sinceMs: at(20, 5), moved } } });
+  expect(text.at(-2)).toBe("Fell 11.3 % in 12 min, from 1.40 to 1.24.");
+});
+
+test("the fall itself is told of any account, for it is the level that the exchange says", () => {
+  const text = told(seen(cross(1.242, { accountType: "MARGIN_2" })), speed);
+  expect(text.slice(1, -1)).toEqual(["Fell 11.3 % in 12 min, from 1.40 to 1.24."]);
+});
+
+test("the first line and the fall below it have the same digits", () => {
+  const slow: Fall = { ...fall, dropPct: 9.97 };
+  const text = told(seen(cross(1.242)), { ...speed, verdict: verdictOf(9.97, { threshold: 10, fall: slow }) });
+  expect([text[0], text.at(-2)]).toEqual([
+    "CRITICAL · main · cross margin level 1.24, fell 9.97 % in 12 min",
+    "Fell 9.97 % in 12 min, from 1.40 to 1.24.",
+  ]);
 });
 
 test("a rule on speed with a target of its own, lowered, resolved, and gone with the debt", () => {
@@ -484,12 +745,12 @@ test("the report of an incident", () => {
   expect(told(seen(cross(1.5606)), facts, { kind: "resolved" })).toEqual([
     "RESOLVED · main · cross margin level 1.56",
     "Open for 2 h 55 min, at worst critical, lowest 1.24 at 23:05 UTC. 4 messages before this.",
-    "From 1.36 to 1.56: transferred in +0.12, repaid +0.05, price +0.03 (BTC +2.0 %).",
+    "Margin level from 1.36 to 1.56: transferred in +0.12, repaid +0.05, price +0.03 (BTC +2.0 %).",
     "Added 5,000 USDT; repaid 5,000 USDT.",
   ]);
   expect(told(seen(cross(1.5606)), facts, { kind: "resolved" }, ZH).at(-1)).toBe("转入 5,000 USDT；还款 5,000 USDT。");
   const pro = seen(cross(1.5606, { accountType: "MARGIN_2" }));
-  expect(told(pro, facts, { kind: "resolved" }).join("\n")).not.toContain("From ");
+  expect(told(pro, facts, { kind: "resolved" }).join("\n")).not.toContain("level from ");
 });
 
 // ---------------------------------------------------------------- whatever the book
@@ -615,7 +876,8 @@ test("nothing is made up for an account whose level is not assets over liabiliti
     report: { ...reportOf(INCIDENT, NOW, { before: undefined, after: undefined }), moved },
   };
   const types = fc.constantFrom("MARGIN_2", "MARGIN_3");
-  const numbers = /Liquidation at|iquidation bar|fall away|Back to|Out of|alone|If all|If the|From|pace|add |repay/;
+  const numbers =
+    /Liquidation at|iquidation bar|fall away|Back to|Out of|alone|If all|If the|level from|pace|add |repay/;
   fc.assert(
     fc.property(
       types,

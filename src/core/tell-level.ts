@@ -3,16 +3,18 @@
 
 import { assetDistances } from "./distance.ts";
 import * as format from "./format.ts";
-import { isQuotient } from "./observe.ts";
-import type { CrossAnswer, PairAnswer } from "./ports.ts";
-import { type Book, levelWhen, type PricedBook, pairBook, priceBook } from "./priced.ts";
-import { type Amount, crossRemedies, pairRemedies, type Remedies } from "./remedy.ts";
+import { isQuotient, type Observation } from "./observe.ts";
+import type { CrossAnswer } from "./ports.ts";
+import { type Book, type PricedBook, priceBook, STABLE_COINS } from "./priced.ts";
+import { type Amount, crossRemedies } from "./remedy.ts";
 import type { FieldFacts } from "./situation.ts";
-import { FALLS_PCT, pairLiquidationLevel, RISES_PCT, type StressStep, stressLadder } from "./stress.ts";
-import { asTold, fallLine, movedLines } from "./tell-cause.ts";
+import { stressLadder } from "./stress.ts";
+import { asTold, fallLine, isFall, movedLines } from "./tell-cause.ts";
+import { pairLines } from "./tell-pair.ts";
 import { valueText } from "./tell-value.ts";
+import { amountText, levelsOf, waysLine } from "./tell-ways.ts";
 import { TRANSFER_OUT_LEVEL } from "./unlock.ts";
-import { type Ways, waysBack } from "./ways.ts";
+import { type Ways, waysBack, waysToCollateral } from "./ways.ts";
 import { CAUSE_WORDS } from "./words/cause.ts";
 import { DISTANCE_WORDS } from "./words/distance.ts";
 import { FLAG_WORDS } from "./words/flags.ts";
@@ -22,13 +24,8 @@ import { WORDS } from "./words/index.ts";
 const ALONE_MAX = 3;
 /** Assets that are named, before the rest is a count. */
 const NAMED_MAX = 3;
-/** Distance in percent that an isolated pair's remedies lead back to when no rule names one: at least this, … */
-const DISTANCE_TARGET_PCT = 10;
-/** … and a quarter more than it has, in steps that people can say. */
-const DISTANCE_GAIN = 1.25;
-const DISTANCE_STEP_PCT = 5;
-/** Levels that differ by less are the same: what rounding in binary leaves must not read as 1.0500000001. */
-const SAME_LEVEL = 1e-9;
+/** What interest a day costs of a stable coin is not told below this: it would read as 0.00. */
+const CENTS_MIN = 0.005;
 
 const ABOUT_LEVEL: ReadonlySet<string> = new Set([
   "marginLevel",
@@ -45,7 +42,7 @@ export const isAboutLevel = ({ field, ladder }: FieldFacts): boolean => ladder =
 export function levelLines(facts: FieldFacts, nowMs: number, locale: format.Locale): readonly string[] {
   const { source, hasDebt } = facts.observation;
   if (source === undefined || !hasDebt) return [];
-  const lines = "symbol" in source ? pairLines(facts, source, locale) : crossLines(facts, source, locale);
+  const lines = "symbol" in source ? pairLines(facts, source, locale.language) : crossLines(facts, source, locale);
   const last = lines.at(-1) ?? [];
   return [...lines.slice(0, -1).flat(), movementLine(facts, nowMs, locale), ...last].filter((line) => line !== "");
 }
@@ -55,19 +52,37 @@ export function movementLine(facts: FieldFacts, nowMs: number, locale: format.Lo
   const { insight, observation, verdict, field } = facts;
   const { language } = locale;
   if (!observation.hasDebt) return "";
-  const cost = insight?.costPerDay;
-  const costs = cost === undefined || cost.value <= 0 ? [] : [CAUSE_WORDS[language].cost(amountText(cost, "about"))];
-  const movement = (): readonly string[] => {
-    const { source, values } = observation;
-    if (source !== undefined && "source" in source && !isQuotient(source)) return [];
-    if (insight?.moved !== undefined) {
-      const since = format.zonedTime(insight.moved.sinceMs, nowMs, locale);
-      return movedLines(asTold(insight.moved.moved, values.marginLevel), since, language);
-    }
-    const shown = (value: number) => valueText(field, value, undefined, language);
-    return verdict?.fall === undefined ? [] : [fallLine(verdict.fall, shown, observation.atMs, language)];
-  };
-  return WORDS[language].join([...movement(), ...costs]);
+  const shown = (value: number) => valueText(field, value, undefined, language);
+  const { fall, threshold } = verdict ?? {};
+  return WORDS[language].join([
+    ...(fall === undefined ? [] : [fallLine(fall, shown, observation.atMs, language, threshold)]),
+    ...sinceBefore(facts, nowMs, locale),
+    ...(isWorthTelling(insight?.costPerDay)
+      ? [CAUSE_WORDS[language].cost(amountText(insight.costPerDay, "about"))]
+      : []),
+  ]);
+}
+
+/** What moved it since before the alert. Beside a fall nobody wants to read that it rose. */
+function sinceBefore(
+  { insight, observation, ladder, field, verdict }: FieldFacts,
+  nowMs: number,
+  locale: format.Locale,
+): readonly string[] {
+  if (insight?.moved === undefined || !isTold(observation)) return [];
+  const moved = asTold(insight.moved.moved, observation.values.marginLevel);
+  if (ladder === "drop" && !isFall(moved)) return [];
+  const beside = field === "marginLevel" && ladder !== "drop" ? verdict?.threshold : undefined;
+  return movedLines(moved, format.zonedTime(insight.moved.sinceMs, nowMs, locale), locale.language, beside);
+}
+
+/** Of an account whose level is not assets over liabilities no movement is told. */
+const isTold = ({ source }: Observation): boolean =>
+  source === undefined || !("source" in source) || isQuotient(source);
+
+function isWorthTelling(cost: Amount | undefined): cost is Amount {
+  if (cost === undefined || Number(format.plain(cost.value)) === 0) return false;
+  return cost.value >= CENTS_MIN || (cost.value > 0 && !STABLE_COINS.has(cost.asset));
 }
 
 // ---------------------------------------------------------------- cross
@@ -80,10 +95,11 @@ function crossLines(facts: FieldFacts, cross: CrossAnswer, locale: format.Locale
   const found = insight === undefined ? undefined : priceBook(cross, insight.prices);
   const level = crossTarget(facts);
   const book = found?.isTrusted === true ? found : undefined;
+  const collateral = collateralLine(facts, cross, book, language);
   if (book === undefined) {
     const back =
       level === undefined ? "" : waysLine(goalText(facts, level, language), crossRemedies(cross, level), language);
-    return [[back], [whyNot(found, insight !== undefined && insight.prices === undefined, language)], []];
+    return [[back, collateral], [whyNot(found, insight !== undefined && insight.prices === undefined, language)], []];
   }
   const ways = waysBack(book, cross, { bars, target: level });
   const lineTo = (kind: Ways["goal"]["kind"], goal: string) =>
@@ -92,16 +108,17 @@ function crossLines(facts: FieldFacts, cross: CrossAnswer, locale: format.Locale
   const bar = bars.forceLiquidationBar;
   const prices = [aloneLine(book, bar, language), ladderLine(book, bar, language)];
   return [
-    lineTo("rule", level === undefined ? "" : goalText(facts, level, language)),
+    [...lineTo("rule", level === undefined ? "" : goalText(facts, level, language)), collateral],
     lineTo("margin-call", words.outOfCall(format.limit(bars.marginCallBar, 2))),
     prices,
     unlockLines(facts, cross, ways, language),
   ];
 }
 
-/** The level that a cross account must get back to, by what the rule watches. */
+/** The margin level that a cross account must get back to, by what the rule watches. Of what lies too high no amount is told. */
 function crossTarget({ field, ladder, target, bars }: FieldFacts): number | undefined {
   const isSpeed = ladder === "drop";
+  if (ladder === "above") return undefined;
   if (field === "marginLevelStatus" || field === "minutesToLiquidation") return bars.normalBar;
   if (isSpeed && (target === undefined || !ABOUT_LEVEL.has(field))) return bars.normalBar;
   if (field === "marginLevel") return target;
@@ -111,8 +128,22 @@ function crossTarget({ field, ladder, target, bars }: FieldFacts): number | unde
 
 function goalText({ field, target }: FieldFacts, level: number, language: format.Language): string {
   const words = WORDS[language];
-  const isDistance = field === "liquidationDistancePct" && target !== undefined;
-  return isDistance ? words.backToDistance(format.limit(target, 0)) : words.backToLevel(format.limit(level, 2));
+  if (field === "liquidationDistancePct" && target !== undefined) return words.backToDistance(format.limit(target, 0));
+  const text = format.limit(level, 2);
+  return field === "collateralMarginLevel" ? words.backToMarginLevel(text) : words.backToLevel(text);
+}
+
+/** The way back of a rule on the collateral margin level: to that level. */
+function collateralLine(
+  { field, ladder, target }: FieldFacts,
+  cross: CrossAnswer,
+  book: Book | undefined,
+  language: format.Language,
+): string {
+  if (field !== "collateralMarginLevel" || ladder === "above" || target === undefined) return "";
+  const ways = waysToCollateral(book, cross, target);
+  const goal = WORDS[language].backToCollateral(format.limit(target, 2));
+  return waysLine(goal, ways?.inUnit, language, ways?.inDebt);
 }
 
 function aloneLine(book: Book, bar: number, language: format.Language): string {
@@ -137,14 +168,6 @@ function ladderLine(book: Book, bar: number, language: format.Language): string 
   const parts = [words.falls(fallen.pcts, fallen.levels, format.limit(bar, 2))];
   if (rises.length > 0) parts.push(words.rises(risen.pcts, risen.levels));
   return WORDS[language].join(parts);
-}
-
-function levelsOf(steps: readonly StressStep[], bar: number) {
-  const shown = (level: number) => format.level(level, Math.abs(level - bar) < SAME_LEVEL ? undefined : bar);
-  return {
-    pcts: steps.map(({ changePct }) => `${Math.abs(changePct)}`),
-    levels: steps.map(({ level }) => shown(level)),
-  };
 }
 
 /** Why there are no prices of liquidation; undefined prices are not the fault of a single asset. */
@@ -193,71 +216,3 @@ export function unlockingInDebt(facts: FieldFacts, cross: CrossAnswer, language:
   const why = FLAG_WORDS[language].outNeeds(limit, format.level(level, TRANSFER_OUT_LEVEL));
   return WORDS[language].join([why, unlockLine(out, language)]);
 }
-
-// ---------------------------------------------------------------- isolated pairs
-
-function pairLines(facts: FieldFacts, pair: PairAnswer, { language }: format.Locale): readonly (readonly string[])[] {
-  const { field, target, observation } = facts;
-  const isDistance = field === "liquidationDistancePct" && target !== undefined;
-  const pct = isDistance ? target : distanceTarget(observation.values.liquidationDistancePct);
-  const remedies = pairRemedies(pair, pct);
-  const goal = WORDS[language].backToDistance(format.limit(pct, 0));
-  return [[waysLine(goal, remedies, language, remedies?.inDebt)], [pairLadder(pair, language)], []];
-}
-
-function distanceTarget(pct: unknown): number {
-  const better = typeof pct === "number" ? Math.ceil((pct * DISTANCE_GAIN) / DISTANCE_STEP_PCT) * DISTANCE_STEP_PCT : 0;
-  return Math.max(DISTANCE_TARGET_PCT, better);
-}
-
-/** What other prices of the base would do: a pair hangs on that one price, so its ladder goes along it, as its distance does. */
-function pairLadder(pair: PairAnswer, language: format.Language): string {
-  const book = pairBook(pair);
-  const bar = book && pairLiquidationLevel(pair, book);
-  const [base] = book?.assets ?? [];
-  if (book === undefined || bar === undefined || base === undefined || book.level <= bar) return "";
-  const isLong = levelWhen(book, ({ asset }) => (asset === base.asset ? 2 : 1)) > book.level;
-  const steps = (isLong ? FALLS_PCT : RISES_PCT).map((pct) => {
-    const changePct = isLong ? -pct : pct;
-    return { changePct, level: levelWhen(book, ({ asset }) => (asset === base.asset ? 1 + changePct / 100 : 1)) };
-  });
-  const shownBar = shortBar(bar, steps);
-  const { pcts, levels } = levelsOf(steps, shownBar);
-  return DISTANCE_WORDS[language].moves(base.asset, !isLong, pcts, levels, format.limit(shownBar, 2));
-}
-
-/** A pair's bar is worked out and has no end of digits: as few as leave every step on its side of it, for what is read must be true. */
-function shortBar(bar: number, steps: readonly StressStep[]): number {
-  for (let decimals = 2; decimals < 9; decimals++) {
-    const short = Number(bar.toFixed(decimals));
-    const isTrue = ({ level }: StressStep) =>
-      Math.abs(level - bar) < SAME_LEVEL || Math.sign(level - short) === Math.sign(level - bar);
-    if (steps.every(isTrue)) return short;
-  }
-  return bar;
-}
-
-// ---------------------------------------------------------------- amounts
-
-/** Empty when nothing leads there. */
-function waysLine(
-  goal: string,
-  remedies: Remedies | undefined,
-  language: format.Language,
-  inDebt?: Remedies | undefined,
-): string {
-  const { sum } = DISTANCE_WORDS[language];
-  const text = (amount: Amount | undefined, other: Amount | undefined) =>
-    amount && sum(amountText(amount), other && amountText(other));
-  const [add, repay, sell] = [
-    text(remedies?.add, inDebt?.add),
-    text(remedies?.repay, inDebt?.repay),
-    text(remedies?.sell, inDebt?.sell),
-  ];
-  if (add === undefined && repay === undefined && sell === undefined) return "";
-  return WORDS[language].ways(goal, add, repay, sell);
-}
-
-/** What must suffice is rounded up; what is only about is not. */
-const amountText = ({ value, asset }: Amount, kind: "enough" | "about" = "enough"): string =>
-  `${format.unpadded(kind === "enough" ? format.amountUp(value) : format.plain(value))} ${asset}`;

@@ -7,6 +7,7 @@ import { type FieldInfo, type FieldName, fieldInfo } from "./rules/fields.ts";
 import type { FieldFacts } from "./situation.ts";
 import { leftText } from "./tell-cause.ts";
 import { CAUSE_WORDS } from "./words/cause.ts";
+import { DISTANCE_WORDS } from "./words/distance.ts";
 import { WORDS } from "./words/index.ts";
 
 export function fieldHeadline(
@@ -31,19 +32,36 @@ function whatNow(
   language: format.Language,
 ): string | undefined {
   const { field, ladder, observation, verdict } = facts;
-  const words = WORDS[language];
   if (verdict === undefined && !observation.hasDebt && fieldInfo(field).needsDebt) return undefined;
   if (ladder === "drop") return speed(facts, kind, subject, language);
   if (field === "minutesToLiquidation") return timeLeft(facts, kind, subject, language);
   const raw = verdict?.value ?? observation.values[field];
   if (raw === undefined) return undefined;
-  return words.is(subject, words.field[field], valueText(field, raw, verdict?.threshold, language));
+  return stands(subject, field, raw, verdict?.threshold, language);
 }
+
+/** "cross margin level 1.24"; of a distance that is passed "cross: 5.5 % below the liquidation bar". */
+function stands(
+  subject: string,
+  field: FieldName,
+  value: number | string | boolean,
+  beside: number | undefined,
+  language: format.Language,
+): string {
+  const words = WORDS[language];
+  const text = valueText(field, value, beside, language);
+  return isPassed(field, value)
+    ? CAUSE_WORDS[language].head.passed(subject, text)
+    : words.is(subject, words.field[field], text);
+}
+
+const isPassed = (field: FieldName, value: unknown): value is number =>
+  field === "liquidationDistancePct" && typeof value === "number" && value < 0;
 
 function limitOf({ field, ladder, verdict }: FieldFacts, language: format.Language): string {
   const words = WORDS[language];
   if (ladder === "drop" || field === "minutesToLiquidation") return "";
-  if (verdict?.threshold === undefined || verdict.breached === null) return "";
+  if (verdict?.threshold === undefined || verdict.breached === null || isPassed(field, verdict.value)) return "";
   const limit = limitText(field, verdict.threshold);
   return words.aside(ladder === "above" ? words.above(limit) : words.below(limit));
 }
@@ -59,8 +77,8 @@ function speed(
   const { head } = CAUSE_WORDS[language];
   const fall = verdict?.fall;
   const now = fall?.to ?? observation.values[field];
-  const value = now === undefined ? "" : valueText(field, now, undefined, language);
-  const what = words.is(subject, words.field[field], value).trim();
+  const nothing = () => words.is(subject, words.field[field], "").trim();
+  const what = now === undefined ? nothing() : stands(subject, field, now, undefined, language);
   if (fall === undefined || kind === "resolved") return head.slower(what);
   const within = format.duration(observation.atMs - fall.fromAtMs, language);
   return head.fell(what, format.percent(fall.dropPct, verdict?.threshold), within);
@@ -78,8 +96,8 @@ function timeLeft(
   if (kind === "resolved" || typeof value !== "number") return head.calm(subject);
   const minutes = insight?.minutes ?? { fromMin: value, toMin: value };
   const { liquidationDistancePct: awayPct } = observation.values;
-  const isPassed = minutes.toMin === 0 || (typeof awayPct === "number" && awayPct <= 0);
-  return isPassed ? head.reached(subject) : head.away(subject, leftText(minutes, language));
+  const isReached = minutes.toMin === 0 || (typeof awayPct === "number" && awayPct <= 0);
+  return isReached ? head.reached(subject) : head.away(subject, leftText(minutes, language));
 }
 
 /** What an alert stands at, between two messages: "cross margin level 1.24", "cross margin level fell 11.3 %". */
@@ -91,8 +109,8 @@ export function standingText(
 ): string {
   const words = WORDS[language];
   const isSpeed = ladder.kind === "drop";
-  const shown = value === null || isSpeed ? "" : valueText(field, value, undefined, language);
-  const what = words.is(subject, words.field[field], shown).trim();
+  if (value !== null && !isSpeed) return stands(subject, field, value, undefined, language).trim();
+  const what = words.is(subject, words.field[field], "").trim();
   return isSpeed && typeof value === "number" ? CAUSE_WORDS[language].fellBy(what, format.percent(value)) : what;
 }
 
@@ -103,12 +121,13 @@ export function watched({ field, ladder }: FieldFacts, subject: string, language
   return ladder === "drop" ? CAUSE_WORDS[language].speed(what) : what;
 }
 
-/** The worst value of an incident in words, and whether that is the lowest. */
-export function worstShown({ field, ladder }: FieldFacts, language: format.Language) {
+/** The worst value of an incident in words, and whether that is the lowest; undefined: the words tell. */
+export function worstShown({ field, ladder }: FieldFacts, worst: number | undefined, language: format.Language) {
   if (ladder === "drop") {
     return { value: (pct: number) => CAUSE_WORDS[language].worstFall(format.percent(pct)), lower: undefined };
   }
-  return { value: (value: number) => numberText(field, value, undefined, language), lower: ladder === "below" };
+  const lower = isPassed(field, worst) ? undefined : ladder === "below";
+  return { value: (value: number) => numberText(field, value, undefined, language), lower };
 }
 
 export function valueText(
@@ -125,10 +144,21 @@ export function valueText(
 
 function numberText(field: FieldName, value: number, beside: number | undefined, language: format.Language): string {
   const info: FieldInfo = fieldInfo(field);
+  if (isPassed(field, value)) return passedText(value, language);
   if (info.isLevel) return format.level(value, beside);
   if (info.unit === "min") return leftText({ fromMin: value, toMin: value }, language);
   if (info.unit === "%") return `${format.percent(value, beside)} %`;
   return info.unit === undefined ? format.plain(value, beside) : `${format.plain(value, beside)} ${info.unit}`;
+}
+
+/**
+ * How far the level lies below the bar: of a distance d = 100·(1 − bar/level) it is 100·(1 − level/bar) = −100·d / (100 − d). Nothing is
+ * counted below −100, so that is no number.
+ */
+function passedText(awayPct: number, language: format.Language): string {
+  const words = DISTANCE_WORDS[language];
+  const pct = format.percent((-100 * awayPct) / (100 - awayPct));
+  return awayPct <= -100 || Number(pct) === 0 ? words.passed : words.passedBy(pct);
 }
 
 /** A threshold, with all its digits: 1.3601 is below 1.365 and not "below 1.36". */

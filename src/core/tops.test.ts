@@ -62,9 +62,9 @@ test("looks that are further apart than a part of the window give exactly the fa
       const samples = walk.map(({ value }, i) => ({ atMs: T0 + i * 5_000, value }));
       const tops = fresh();
       samples.forEach(({ atMs, value }, i) => {
-        expect({ ...tops.push(atMs, value), isWhole: true }).toEqual({
+        expect({ ...tops.push(atMs, value), mostPct: 0 }).toEqual({
           ...fallOf(samples.slice(0, i + 1), WITHIN, atMs),
-          isWhole: true,
+          mostPct: 0,
         });
       });
     }),
@@ -91,7 +91,7 @@ test("restored in the middle it goes on as if nothing had happened", () => {
       const restored = fresh(first.encode());
       const rest = samples.slice(cut);
       // But it does not know what was between: so its window is not whole before it was watched once over.
-      expect({ ...pushAll(restored, rest), isWhole: true }).toEqual({ ...pushAll(first, rest), isWhole: true });
+      expect({ ...pushAll(restored, rest), mostPct: 0 }).toEqual({ ...pushAll(first, rest), mostPct: 0 });
     }),
   );
 });
@@ -116,29 +116,40 @@ describe("a clock that is set back", () => {
   });
 });
 
-describe("a window is whole", () => {
-  const whole = (...looks: readonly number[]) => {
+describe("by how much it may have fallen", () => {
+  /** [ms after the begin, value]: what it fell by, and may have fallen by, at the last of them. */
+  const falls = (...looks: readonly (readonly [number, number])[]) => {
     const tops = fresh();
-    return looks.map((afterMs) => tops.push(T0 + afterMs, 1.5)?.isWhole);
+    const [last] = looks.map(([afterMs, value]) => tops.push(T0 + afterMs, value)).slice(-1);
+    return [last?.dropPct, last?.mostPct];
   };
-  test("when it was watched for as long as it is, and not a millisecond before", () => {
-    expect(whole(0, WITHIN / 2, WITHIN - 1, WITHIN)).toEqual([false, false, false, true]);
+  const half = WITHIN / 2;
+  const LATE = 2 * WITHIN + PART + 1; // what was seen at WITHIN is too old
+
+  test("is not known until the window was watched once over", () => {
+    expect(falls([0, 1], [half, 1], [WITHIN - 1, 0.9])).toEqual([10, Number.POSITIVE_INFINITY]);
+    expect(falls([0, 1], [half, 1], [WITHIN, 0.9])).toEqual([10, 10]);
   });
-  test("no more after a time without looks that is as long as it is", () => {
-    const rest = 2 * WITHIN;
-    expect(whole(0, WITHIN - 1, WITHIN, rest - 1, rest + WITHIN - 1)).toEqual([false, false, true, true, false]);
+  test("after a time without looks that is as long as it is reaches back to the value before", () => {
+    expect(falls([0, 1], [half, 1], [WITHIN, 1], [2 * WITHIN - 1, 0.8])).toEqual([20, 20]);
+    expect(falls([0, 1], [half, 1], [WITHIN, 1], [LATE, 0.8])).toEqual([0, 20]);
+    expect(falls([0, 1], [half, 1], [WITHIN, 1], [LATE, 0.8], [LATE + half, 0.7])).toEqual([12.5, 30]);
+    expect(falls([0, 1], [half, 1], [WITHIN, 1], [LATE, 1.1])).toEqual([0, 0]); // it rose: no fall hides there
   });
-  test("no more after a clock that was set back", () => {
-    expect(whole(0, WITHIN - 1, WITHIN, WITHIN - 61_000, WITHIN)).toEqual([false, false, true, false, false]);
-    expect(whole(0, WITHIN - 1, WITHIN + 30_000, WITHIN + 1)).toEqual([false, false, true, true]); // swapped looks
+  test("is known again when the window was watched once over since", () => {
+    expect(falls([0, 1], [2 * WITHIN, 0.8], [2 * WITHIN + half, 0.8], [3 * WITHIN - 1, 0.8])).toEqual([0, 20]);
+    expect(falls([0, 1], [2 * WITHIN, 0.8], [2 * WITHIN + half, 0.8], [3 * WITHIN, 0.8])).toEqual([0, 0]);
   });
-  test("only after another one, where it was restored or forgotten", () => {
+  test("after a clock that was set back reaches back to the value before", () => {
+    expect(falls([0, 1], [half, 1], [WITHIN, 1], [WITHIN - 61_000, 0.8])).toEqual([0, 20]);
+    expect(falls([0, 1], [half, 1], [WITHIN, 1], [-WITHIN, 0.8])).toEqual([0, 20]);
+  });
+  test("after a restart reaches back to the value that was stored last; forgotten, to anything", () => {
     const first = fresh();
-    for (const afterMs of [0, WITHIN / 2, WITHIN]) first.push(T0 + afterMs, 1.5);
-    const restored = fresh(first.encode());
-    expect(restored.push(T0 + WITHIN + 1, 1.5)?.isWhole).toBe(false);
+    for (const afterMs of [0, half, WITHIN]) first.push(T0 + afterMs, 1);
+    expect(fresh(first.encode()).push(T0 + 3 * WITHIN, 0.8)).toMatchObject({ dropPct: 0, mostPct: 20 });
     first.clear();
-    expect(first.push(T0 + WITHIN + 1, 1.5)?.isWhole).toBe(false);
+    expect(first.push(T0 + WITHIN + 1, 0.8)?.mostPct).toBe(Number.POSITIVE_INFINITY);
   });
 });
 

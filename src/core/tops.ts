@@ -37,16 +37,21 @@ export function createTops(of: TopsOf, text?: string): Tops | undefined {
   if (state === undefined) return undefined;
   const { values, atMs: stamps, untilMs: untils } = state;
   let head = 0;
-  /** Since then somebody looked again and again; undefined before the first look. What is read from a text may lack the last minutes. */
-  let watchedSinceMs: number | undefined;
-  let lastMs = 0;
+  let lastMs = Number.NEGATIVE_INFINITY;
+  /** Of the last look, also of one that was stored; undefined: nothing is known. */
+  let lastValue = values.at(-1);
+  /** While the window has a hole: since when it was watched again, and the value before. */
+  let hole: { readonly sinceMs: number; readonly value: number } | undefined;
 
-  /** Without looks for as long as the window nothing is left of it; after a clock that was set back nobody knows how long it was. */
-  const watch = (atMs: number): boolean => {
+  /**
+   * Without looks for as long as the window nothing is left of it, after a clock that was set back nobody knows how long it was, and a text
+   * may lack its last minutes. Until the window was watched once over, the value before the hole is what it may have fallen from.
+   */
+  const watch = (atMs: number): void => {
     const isBroken = atMs - lastMs >= withinMs || lastMs - atMs > SWAPPED_MS;
-    if (watchedSinceMs === undefined || isBroken) watchedSinceMs = atMs;
+    if (isBroken) hole = { sinceMs: atMs, value: lastValue ?? Number.POSITIVE_INFINITY };
+    else if (hole !== undefined && atMs - hole.sinceMs >= withinMs) hole = undefined;
     lastMs = isBroken ? atMs : Math.max(lastMs, atMs);
-    return atMs - watchedSinceMs >= withinMs;
   };
   const pop = () => {
     values.pop();
@@ -74,7 +79,8 @@ export function createTops(of: TopsOf, text?: string): Tops | undefined {
   return {
     push(atMs, value) {
       if (!Number.isFinite(value) || !Number.isFinite(atMs)) return undefined;
-      const isWhole = watch(atMs);
+      watch(atMs);
+      lastValue = value;
       setBack(atMs);
       while (values.length > head && (values[values.length - 1] ?? 0) <= value) pop();
       dropOld(atMs - withinMs);
@@ -85,13 +91,15 @@ export function createTops(of: TopsOf, text?: string): Tops | undefined {
         stamps.push(atMs);
         untils.push(atMs);
       }
-      return fallFrom(values[head] ?? value, stamps[head] ?? atMs, value, isWhole);
+      return fallFrom(values[head] ?? value, stamps[head] ?? atMs, value, hole?.value);
     },
     expire: (nowMs) => dropOld(nowMs - withinMs),
     clear() {
       for (const column of [values, stamps, untils]) column.length = 0;
       head = 0;
-      watchedSinceMs = undefined;
+      lastMs = Number.NEGATIVE_INFINITY;
+      lastValue = undefined;
+      hole = undefined;
     },
     get size() {
       return values.length - head;

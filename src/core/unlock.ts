@@ -1,6 +1,6 @@
 // Why nothing can be transferred out of the cross account, and what would change that. Pure arithmetic; what cannot be known is
 // not guessed.
-import { debtOf, owes } from "./observe.ts";
+import { debtOf, isQuotient, owes } from "./observe.ts";
 import type { CrossAnswer } from "./ports.ts";
 
 /** Transfer out needs a collateral margin level above this. Source: FAQ 360030493931, the same at 3x and at 5x. */
@@ -18,8 +18,14 @@ export type Lock =
   | {
       readonly kind: "collateral";
       readonly level: number;
-      readonly amounts: { readonly addUsdt: number; readonly repayUsdt: number } | undefined;
+      readonly amounts: CollateralAmounts | undefined;
     };
+
+/** Each alone is enough. */
+export interface CollateralAmounts {
+  readonly addUsdt: number;
+  readonly repayUsdt: number;
+}
 
 /**
  * With collateral C after haircuts and debt L = C / level, both in USDT: adding 2L − C of USDT (which counts in full) or repaying
@@ -34,16 +40,25 @@ export function transferOutLock(answer: CrossAnswer): Lock {
   const isClassic = accountType === undefined || accountType === "MARGIN_1";
   if (level === undefined || level <= 0 || !isClassic) return { kind: "unknown" };
   if (level > TRANSFER_OUT_LEVEL) return { kind: "other", level };
-  return { kind: "collateral", level, amounts: amountsOf(answer, level) };
+  return { kind: "collateral", level, amounts: toCollateralLevel(answer, TRANSFER_OUT_LEVEL) };
 }
 
-function amountsOf(answer: CrossAnswer, level: number) {
-  const { totalCollateralValueInUsdt: collateral, totalOpenOrderLossInUsdt: loss } = answer;
+/**
+ * What makes the collateral margin level t, in USDT: with C and L as above, adding t·L − C or repaying L − C/t. Undefined where that is
+ * not known, and where the level is no lower than t.
+ */
+export function toCollateralLevel(answer: CrossAnswer, target: number): CollateralAmounts | undefined {
+  const {
+    totalCollateralValueInUsdt: collateral,
+    totalOpenOrderLossInUsdt: loss,
+    collateralMarginLevel: level,
+  } = answer;
+  if (level === undefined || level <= 0 || !isQuotient(answer) || answer.assets?.some(owes) !== true) return undefined;
   if (collateral === undefined || collateral <= 0 || loss !== 0) return undefined;
   const debt = collateral / level;
   if (isContradicted(answer, debt)) return undefined;
-  const addUsdt = TRANSFER_OUT_LEVEL * debt - collateral;
-  const repayUsdt = debt - collateral / TRANSFER_OUT_LEVEL;
+  const addUsdt = target * debt - collateral;
+  const repayUsdt = debt - collateral / target;
   return addUsdt > 0 && repayUsdt > 0 ? { addUsdt, repayUsdt } : undefined;
 }
 

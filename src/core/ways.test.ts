@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { BARS_3X, balance, cross } from "../../test/support/answers.ts";
+import { BARS_3X, balance, cross, leg, longPair } from "../../test/support/answers.ts";
 import type { AssetBalance, CrossAnswer } from "./ports.ts";
 import { type Book, priceBook } from "./priced.ts";
 import type { Remedies } from "./remedy.ts";
 import { transferOutLock } from "./unlock.ts";
-import { waysBack, waysTo } from "./ways.ts";
+import { pairWaysTo, waysBack, waysTo } from "./ways.ts";
 
 type Prices = Readonly<Record<string, number>>;
 const PRICES: Prices = { USDT: 1, USDC: 1, FDUSD: 1, BTC: 10_000, ETH: 250 };
@@ -230,4 +230,82 @@ test("less collateral than debt: no sale unlocks transfers", () => {
   expect(
     texts(unlocking(locked(1.2, { collateralMarginLevel: 0.9, totalCollateralValueInUsdt: 40_500 }))?.inUnit),
   ).toEqual(["49500 USDT", "24750 USDT", undefined]);
+});
+
+// ---------------------------------------------------------------- isolated pairs
+
+/** Whose level is what its legs say. */
+function pairOf({ base, baseOwed, quote, quoteOwed }: Legs, price: number) {
+  return longPair("XYZUSDT", 0, {
+    indexPrice: price,
+    marginLevel: (base * price + quote) / (baseOwed * price + quoteOwed),
+    base: leg("XYZ", { free: base, borrowed: baseOwed }),
+    quote: leg("USDT", { free: quote, borrowed: quoteOwed }),
+  });
+}
+
+interface Legs {
+  readonly base: number;
+  readonly baseOwed: number;
+  readonly quote: number;
+  readonly quoteOwed: number;
+}
+
+const share = (min: number, max: number) => fc.double({ min, max, noNaN: true });
+/** The other leg: some of it is held, dust of it is owed. */
+const pairBooks = fc.record({
+  price: share(0.001, 100_000),
+  size: share(0.01, 1_000),
+  level: share(1.001, 1.49),
+  rest: share(0, 0.3),
+  dust: share(0, 0.3),
+  target: share(1.5, 3),
+});
+
+test.each(["long", "short"])("each amount alone brings a %s pair to its level", (kind) => {
+  let met = 0;
+  fc.assert(
+    fc.property(pairBooks, ({ price, size, level, rest, dust, target }) => {
+      const worth = size * price;
+      const owed = (worth * (1 + rest)) / level;
+      const legs: Legs =
+        kind === "long"
+          ? { base: size, quote: worth * rest, baseOwed: (owed * dust) / price, quoteOwed: owed * (1 - dust) }
+          : { quote: worth, base: size * rest, quoteOwed: owed * dust, baseOwed: (owed * (1 - dust)) / price };
+      const answer = pairOf(legs, price);
+      const ways = pairWaysTo(answer, target) ?? expect.fail("no ways");
+      const [add, repay, sell] = [ways.add?.value, ways.repay, ways.sell?.value];
+      const [more, , bought] = [ways.inDebt?.add?.value, undefined, ways.inDebt?.sell?.value];
+      const reaches = (over: Partial<Legs>) => {
+        const now = { ...legs, ...over };
+        for (const amount of Object.values(now)) expect(amount).toBeGreaterThanOrEqual(-1e-9 * worth);
+        const reached = (now.base * price + now.quote) / (now.baseOwed * price + now.quoteOwed);
+        expect(reached).toBeGreaterThanOrEqual(target - 1e-9);
+        met++;
+      };
+      const sold = (x: number) =>
+        kind === "long"
+          ? { base: legs.base - x / price, quoteOwed: legs.quoteOwed - x }
+          : { quote: legs.quote - x, baseOwed: legs.baseOwed - x / price };
+      if (add === undefined) expect.fail("nothing to add");
+      reaches({ quote: legs.quote + add });
+      if (more !== undefined) reaches({ base: legs.base + more });
+      expect(repay?.asset ?? "none").toMatch(kind === "long" ? /USDT|none/ : /XYZ|none/);
+      if (repay !== undefined) {
+        reaches(
+          kind === "long" ? { quoteOwed: legs.quoteOwed - repay.value } : { baseOwed: legs.baseOwed - repay.value },
+        );
+      }
+      if (sell !== undefined) reaches(sold(sell));
+      if (bought !== undefined) reaches(sold(bought * price));
+    }),
+  );
+  expect(met).toBeGreaterThan(200);
+});
+
+test("a pair at its target needs nothing, and one without debt or legs has no ways", () => {
+  const at = pairOf({ base: 1.5, baseOwed: 0, quote: 0, quoteOwed: 10_000 }, 10_000);
+  expect(texts(pairWaysTo(at, 1.5))).toEqual([undefined, undefined, undefined]);
+  expect(pairWaysTo({ ...at, quote: leg("USDT") }, 1.5)).toBeUndefined();
+  expect(pairWaysTo({ ...at, base: undefined }, 1.5)).toBeUndefined();
 });

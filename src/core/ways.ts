@@ -1,9 +1,10 @@
-// What brings a cross account back, in money that people have at hand: each way in USDT and in the asset that most is owed of, for every
-// goal that matters. Pure arithmetic on a priced book; the formulas are those of remedy.ts and unlock.ts.
-import type { Bars, CrossAnswer } from "./ports.ts";
-import { type Book, largestDebt, type PricedAsset } from "./priced.ts";
-import { type Amount, type Remedies, toLevel } from "./remedy.ts";
-import { TRANSFER_OUT_LEVEL, transferOutLock } from "./unlock.ts";
+// What brings a position back, in money that people have at hand: each way in USDT and in the asset that most is owed of, for every goal
+// that matters; of a pair in its own two assets. Pure arithmetic on a priced book; the formulas are those of remedy.ts and unlock.ts.
+import { debtOf, heldOf, isLong } from "./observe.ts";
+import type { Bars, CrossAnswer, PairAnswer } from "./ports.ts";
+import { type Book, largestDebt, type PricedAsset, pairBook } from "./priced.ts";
+import { type Amount, type PairWays, type Remedies, toLevel } from "./remedy.ts";
+import { TRANSFER_OUT_LEVEL, toCollateralLevel, transferOutLock } from "./unlock.ts";
 
 /** What is to be reached. `rule` and `margin-call`: a margin level. `transfer-out`: a collateral margin level, to be passed. */
 export interface Goal {
@@ -67,6 +68,43 @@ function waysOut(book: Book, answer: CrossAnswer): Ways | undefined {
   return both(book, { kind: "transfer-out", level: TRANSFER_OUT_LEVEL }, remedies, false);
 }
 
+/**
+ * To a collateral margin level: in USDT, which counts in full, and the debt to repay in the largest debt's asset too, where a book tells
+ * its price. No sale: how much of its worth a coin counts for is not in the answer. Undefined where the amounts are not known.
+ */
+export function waysToCollateral(
+  book: Book | undefined,
+  answer: CrossAnswer,
+  level: number,
+): Pick<Ways, "inUnit" | "inDebt"> | undefined {
+  const amounts = toCollateralLevel(answer, level);
+  if (amounts === undefined) return undefined;
+  const add: Amount = { value: amounts.addUsdt, asset: "USDT" };
+  const inUnit = { add, repay: { value: amounts.repayUsdt, asset: "USDT" }, sell: undefined };
+  return book === undefined ? { inUnit, inDebt: undefined } : both(book, { kind: "rule", level }, inUnit, false);
+}
+
+/**
+ * An isolated pair to a margin level, `toLevel` on its book: added in the quote, repaid in the asset that is the debt of its side (a long
+ * one's quote, a short one's base). Sell and repay is at the index price. A way that needs more than there is of an asset is undefined.
+ * Undefined without debt, and where the legs do not agree with the level.
+ */
+export function pairWaysTo(pair: PairAnswer, level: number): PairWays | undefined {
+  const book = pairBook(pair);
+  const { base, quote, indexPrice } = pair;
+  if (book === undefined || base === undefined || quote === undefined || indexPrice === undefined) return undefined;
+  const all = toLevel(book.assetsWorth, book.liabilitiesWorth, level, quote.asset);
+  const inBase = (amount: Amount | undefined) => amount && { value: amount.value / indexPrice, asset: base.asset };
+  if (isLong(base, quote)) {
+    const sold = Math.min(heldOf(base) * indexPrice, debtOf(quote));
+    const ways = { add: all.add, repay: atMost(debtOf(quote), all.repay), sell: atMost(sold, all.sell) };
+    return { ...ways, inDebt: undefined };
+  }
+  const sell = atMost(Math.min(heldOf(quote), debtOf(base) * indexPrice), all.sell);
+  const repay = atMost(debtOf(base), inBase(all.repay));
+  return { add: all.add, repay, sell, inDebt: { add: inBase(all.add), repay: undefined, sell: inBase(sell) } };
+}
+
 function both(book: Book, goal: Goal, inUnit: Remedies, isAddKnown: boolean): Ways {
   const debt = largestDebt(book);
   if (debt === undefined || debt.asset === book.unit) return { goal, inUnit, inDebt: undefined };
@@ -81,5 +119,7 @@ function both(book: Book, goal: Goal, inUnit: Remedies, isAddKnown: boolean): Wa
 const of = ({ asset, price }: PricedAsset, amount: Amount | undefined): Amount | undefined =>
   amount === undefined ? undefined : { value: amount.value / price, asset };
 
-const atMostOwed = ({ owed }: PricedAsset, amount: Amount | undefined): Amount | undefined =>
-  amount !== undefined && amount.value <= owed ? amount : undefined;
+const atMostOwed = ({ owed }: PricedAsset, amount: Amount | undefined): Amount | undefined => atMost(owed, amount);
+
+const atMost = (most: number, amount: Amount | undefined): Amount | undefined =>
+  amount !== undefined && amount.value <= most ? amount : undefined;

@@ -22,5 +22,5 @@ export function fallOf(samples: readonly Sample[], withinMs: number, nowMs: numb
     // Of two equal tops the later one: that is where the fall began.
     if (top === undefined || sample.value > top.value) top = sample;
   }
-  return latest === undefined || top === undefined ? undefined : fallFrom(top.value, top.atMs, latest.value, true);
+  return latest === undefined || top === undefined ? undefined : fallFrom(top.value, top.atMs, latest.value);
 }

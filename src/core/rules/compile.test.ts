@@ -258,6 +258,14 @@ test.each<[Ladder, Threshold, number]>([
   [{ kind: "below", rungs: mixed }, bar("normalBar", 10), 1.65],
   [{ kind: "above", rungs: { info: number(1) } }, number(0.5), 0.5],
   [{ kind: "drop", rungs: { critical: 20 }, withinMs: 900_000, onlyBelow: undefined }, bar("normalBar"), 1.5],
+  // Short of where the alert ends: amounts that leave it open would be no way back.
+  [{ kind: "below", rungs: mixed }, number(1.2), 1.428],
+  [{ kind: "below", rungs: mixed }, number(1.41), 1.428],
+  [{ kind: "below", rungs: mixed }, number(1.428), 1.428],
+  [{ kind: "below", rungs: mixed }, number(1.429), 1.429],
+  [{ kind: "above", rungs: { info: number(1) } }, number(0.99), 0.98],
+  [{ kind: "above", rungs: { info: number(1) } }, number(0.97), 0.97],
+  [{ kind: "drop", rungs: { critical: 20 }, withinMs: 900_000, onlyBelow: undefined }, number(1.2), 1.2],
 ])("of %j with a target of its own, %j: %d", (ladder, target, expected) => {
   expect(ruleOf(ladder, { target }).target(BARS_3X)).toBe(expected);
 });

@@ -31,8 +31,9 @@ export interface Rule extends Omit<RuleConfig, "target"> {
   /** Rungs that these bars put out of order, for a config alert; undefined when the ladder is right. */
   disorder(bars: Bars): readonly [Severity, Severity] | undefined;
   /**
-   * The level or distance to get back to, as a number: the rule's own, else where every rung is left, hysteresis included. Undefined for
-   * flags and statuses, and for rules on speed that name none.
+   * The level or distance to get back to, as a number: where every rung is left, hysteresis included, or the rule's own where that is
+   * further on the good side. A target of its own that is nearer is not taken, for the alert would go on there. Undefined for flags and
+   * statuses, and for rules on speed that name none; where these end no level tells.
    */
   target(bars: Bars): number | undefined;
 }
@@ -91,7 +92,13 @@ export function compile(config: RuleConfig): Rule | undefined {
     ...base,
     evaluate: numberEvaluator(field, ladder.kind, stepsFor),
     disorder: (bars) => disorder(ladder.kind, stepsFor(bars).rungs),
-    target: (bars) => (aim === undefined ? stepsFor(bars).clearAt : thresholdAt(aim, bars)),
+    target: (bars) => {
+      const { clearAt } = stepsFor(bars);
+      if (aim === undefined) return clearAt;
+      return ladder.kind === "below"
+        ? Math.max(clearAt, thresholdAt(aim, bars))
+        : Math.min(clearAt, thresholdAt(aim, bars));
+    },
   };
 }
 

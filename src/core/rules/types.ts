@@ -32,7 +32,7 @@ export interface RuleConfig {
   /** Isolated pairs that it covers. */
   readonly symbols: "all" | readonly string[];
   readonly ladder: Ladder;
-  /** Where the amounts in messages lead back to; undefined: where the mildest rung is left. */
+  /** Where the amounts in messages lead back to; undefined, or nearer than that: where the mildest rung is left. */
   readonly target?: Threshold | undefined;
   /** To leave a rung the value must pass its threshold by this share of it, 0–100. */
   readonly hysteresisPct: number;

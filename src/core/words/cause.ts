@@ -35,9 +35,9 @@ const en = {
     `${cause} ${signed}${detail === undefined ? "" : ` (${detail})`}`,
   priceChange: (asset: string, pct: string) => `${asset} ${pct} %`,
   moved: (from: string, to: string, since: string | undefined, shares: readonly string[]) =>
-    `From ${from} to ${to}${since === undefined ? "" : ` since ${since}`}: ${shares.join(", ")}.`,
+    `Margin level from ${from} to ${to}${since === undefined ? "" : ` since ${since}`}: ${shares.join(", ")}.`,
   unmoved: (level: string, since: string | undefined) =>
-    `Still ${level}${since === undefined ? "" : `, as at ${since}`}.`,
+    `Margin level still ${level}${since === undefined ? "" : `, as at ${since}`}.`,
   unpriced: (assets: string) => `Without ${assets}: there is no price.`,
   and: (list: string, count: number) => `${list} and ${count} more`,
 
@@ -57,6 +57,8 @@ const en = {
     away: (subject: string, left: string) => `${subject}: liquidation ${left} away at this pace`,
     reached: (subject: string) => `${subject}: the liquidation bar is reached`,
     calm: (subject: string) => `${subject}: no longer falling that fast towards liquidation`,
+    /** `where`: in words of `passedBy`, or `passed`. */
+    passed: (subject: string, where: string) => `${subject}: ${where}`,
   },
   /** Of an alert that stands; `what`: "cross margin level". */
   fellBy: (what: string, pct: string) => `${what} fell ${pct} %`,
@@ -82,8 +84,8 @@ const zh: CauseWords = {
   share: (cause, signed, detail) => `${cause} ${signed}${detail === undefined ? "" : `（${detail}）`}`,
   priceChange: (asset, pct) => `${asset} ${pct} %`,
   moved: (from, to, since, shares) =>
-    `${since === undefined ? "" : `自 ${since} 起`}由 ${from} 变为 ${to}：${shares.join("，")}。`,
-  unmoved: (level, since) => `仍为 ${level}${since === undefined ? "" : `，与 ${since} 相同`}。`,
+    `风险率${since === undefined ? "" : `自 ${since} 起`}由 ${from} 变为 ${to}：${shares.join("，")}。`,
+  unmoved: (level, since) => `风险率仍为 ${level}${since === undefined ? "" : `，与 ${since} 相同`}。`,
   unpriced: (assets) => `不含 ${assets}：没有价格。`,
   and: (list, count) => `${list} 等另外 ${count} 种`,
 
@@ -101,6 +103,7 @@ const zh: CauseWords = {
     away: (subject, left) => `${subject}：按此速度距强平${left}`,
     reached: (subject) => `${subject}：已达强平线`,
     calm: (subject) => `${subject}：向强平线下跌的速度已放缓`,
+    passed: (subject, where) => `${subject}：${where}`,
   },
   fellBy: (what, pct) => `${what} 下跌 ${pct} %`,
   speed: (what) => `${what} 下跌速度`,

@@ -14,6 +14,9 @@ const en = {
   /** Of a pair, whose collateral hangs on one price: "If FET falls 5 / 10 / 20 %: level 1.28 / 1.21 / 1.08 (liquidation at 1.1575)." */
   moves: (asset: string, rises: boolean, pcts: readonly string[], levels: readonly string[], bar: string) =>
     `If ${asset} ${rises ? "rises" : "falls"} ${pcts.join(" / ")} %: level ${levels.join(" / ")} (liquidation at ${bar}).`,
+  /** A distance that is none any more: "5.5 % below the liquidation bar". */
+  passedBy: (pct: string) => `${pct} % below the liquidation bar`,
+  passed: "liquidation bar passed",
   /** Two assets for one amount: "11,700 USDT (1.17 BTC)". */
   sum: (amount: string, inDebt: string | undefined) => (inDebt === undefined ? amount : `${amount} (${inDebt})`),
   /** Stand where `backToLevel` stands, before the ways. */
@@ -38,6 +41,8 @@ const zh: DistanceWords = {
   rises: (pcts, levels) => `若所欠的币上涨 ${pcts.join(" / ")} %：风险率 ${levels.join(" / ")}。`,
   moves: (asset, rises, pcts, levels, bar) =>
     `若 ${asset} ${rises ? "上涨" : "下跌"} ${pcts.join(" / ")} %：风险率 ${levels.join(" / ")}（强平线 ${bar}）。`,
+  passedBy: (pct) => `低于强平线 ${pct} %`,
+  passed: "已跌破强平线",
   sum: (amount, inDebt) => (inDebt === undefined ? amount : `${amount}（${inDebt}）`),
   outOfCall: (bar) => `脱离追加保证金状态（高于 ${bar}），须略多于`,
   toTransferOut: (level) => `恢复转出（质押风险率高于 ${level}），须略多于`,

@@ -103,6 +103,9 @@ export const en = {
     `Liquidation at ${price} is ${articleFor(pct)} ${pct} % ${rises ? "rise" : "fall"} away (index price ${index}).`,
   pairPassed: (price: string) => `The liquidation price of ${price} is reached: Binance may be liquidating now.`,
   backToLevel: (target: string) => `Back to ${target}`,
+  /** Where the alert is not on the margin level itself. */
+  backToMarginLevel: (target: string) => `Back to a margin level of ${target}`,
+  backToCollateral: (target: string) => `Back to a collateral level of ${target}`,
   backToDistance: (pct: string) => `Back to a distance of ${pct} %`,
   ways: (target: string, add: string | undefined, repay: string | undefined, sell: string | undefined) => {
     const ways = [

@@ -105,6 +105,8 @@ export const zh: Words = {
     `再${rises ? "涨" : "跌"} ${pct} % 即到强平价 ${price}（指数价格 ${index}）。`,
   pairPassed: (price) => `已到强平价 ${price}：币安可能正在强平。`,
   backToLevel: (target) => `回到 ${target}`,
+  backToMarginLevel: (target) => `风险率回到 ${target}`,
+  backToCollateral: (target) => `质押风险率回到 ${target}`,
   backToDistance: (pct) => `距强平幅度回到 ${pct} %`,
   ways: (target, add, repay, sell) => {
     const ways = [
