@@ -11,7 +11,7 @@ const WHOLE_ALERT = new RegExp(
     ".*Out of the margin call .*",
     ".*BTC alone: liquidation at .*",
     ".*If all you hold falls .*",
-    ".*From .* price .* Interest costs about .*",
+    ".*Margin level from .* price .* Interest costs about .*",
   ].join("\\n"),
 );
 
