@@ -190,7 +190,7 @@ test("what is read", async () => {
   const watch = await spiked();
   expect(shared.told()).toEqual([
     `WARNING · main · interest of USDT is 5.0 × its usual rate
-What you owe costs 0.3000 USDT a day instead of 0.06000 USDT. Repay USDT, or borrow another asset in its place.
+What you owe costs 0.300 USDT a day instead of 0.060 USDT. Repay USDT, or borrow another asset in its place.
 The rate is 0.00125 % an hour, 11.0 % a year; usual before: 0.00025 % an hour, 2.2 % a year (median of 7 days). You owe 1,000 USDT.
 #1`,
   ]);
