@@ -198,7 +198,7 @@ The rate is 0.00125 % an hour, 11.0 % a year; usual before: 0.00025 % an hour, 2
   await hours(watch, 1);
   expect(shared.told()).toEqual([
     `RESOLVED · main · interest of USDT is down to 1.0 × its usual rate
-What you owe costs 0.06000 USDT a day. The rate is 0.00025 % an hour, 2.2 % a year; usual before: 0.00025 % an hour, 2.2 % a year (median of 7 days).
+What you owe costs 0.060 USDT a day. The rate is 0.00025 % an hour, 2.2 % a year; usual before: 0.00025 % an hour, 2.2 % a year (median of 7 days).
 The alert was open for 1 h.
 #2`,
   ]);
