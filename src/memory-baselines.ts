@@ -23,7 +23,7 @@ export interface BaselineParts {
   readonly account: string;
   /** Is it a rule on a field? Other alerts have no level to compare. */
   isOurs(rule: string): boolean;
-  /** What the subject looked like before its last look. */
+  /** What the subject looked like before its last look; its last look where there was none before. */
   calmBefore(subject: Subject): Look | undefined;
   /** Transfers and trades since then. */
   steps(subject: Subject): readonly Step[];

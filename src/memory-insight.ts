@@ -82,6 +82,7 @@ function movedSince(
   rows: () => Between,
 ): Insight["moved"] {
   const { marginLevel: level } = observation.values;
+  if (baseline !== undefined && baseline.atMs >= observation.atMs) return undefined; // it is this very look
   if (baseline === undefined || before === undefined || after === undefined) return undefined;
   if (typeof level !== "number") return undefined;
   const moved = whatMoved(before, after, rows());

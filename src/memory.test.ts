@@ -445,6 +445,21 @@ describe("what moved the level", () => {
     expect(again.kinds()).toEqual(["cross|track"]);
   });
 
+  test("of an alert that opens at the first look of all is told since that look", () => {
+    const at = watch();
+    const held = (tether: number) =>
+      priced(9_000, {
+        marginLevel: (5.85 * 9_000 + tether) / 45_000,
+        assets: [balance("USDT", { free: tether, borrowed: 45_000 }), balance("BTC", { free: 5.85 })],
+      });
+    at.price(9_000);
+    expect(at.poll(held(0), T0).told[0]?.insight?.moved).toBeUndefined();
+    const [told] = at.poll(held(9_000), T0 + MIN).told;
+    expect(told?.kind).toBe("resolved");
+    expect(told?.insight?.moved?.sinceMs).toBe(T0);
+    expect(told?.insight?.report?.done).toEqual([{ deed: "added", asset: "USDT", amount: 9_000 }]);
+  });
+
   test("is not taken from another incident", () => {
     const at = watch();
     quiet(at, 10_200, T0 - MIN, 1);
@@ -460,18 +475,20 @@ describe("what moved the level", () => {
   test("does not begin where an old alert is heard of first at a later look", () => {
     const at = watch({ rules: [SOON] });
     at.poll(cross(1.1), T0);
-    const again = watch({ rules: [SOON], disk: at.disk, states: at.states() });
+    const again = watch({ rules: [SOON], states: at.states() });
     expect(again.poll(cross(1.2), T0 + MIN).first?.values.minutesToLiquidation).toBeUndefined();
     expect(again.poll(cross(1.1), T0 + 2 * MIN).first?.values.minutesToLiquidation).toBe(0);
     expect(again.kinds()).toEqual(["cross|track"]);
   });
 
-  test("does not begin in the middle of an incident, because the clock was set back", () => {
+  test("is not told of an incident that began in what is the future after the clock was set back", () => {
     const at = watch();
     at.poll(priced(9_900), T0);
     at.poll(priced(9_900), T0 + 5 * S);
     at.poll(priced(9_900), T0 - 5 * MIN);
     at.poll(priced(9_900), T0 - 5 * MIN + S);
+    const [told] = at.poll(priced(10_400), T0 - 5 * MIN + 2 * S).told;
+    expect(told).toMatchObject({ kind: "resolved", insight: { moved: undefined } });
     expect(at.kinds()).toEqual(["cross|track"]);
   });
 

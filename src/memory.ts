@@ -1,6 +1,7 @@
 // What one account's watch remembers between polls: how the level of every subject went, how it stood before an alert, the prices then.
 // The one thing to know: only fresh valid observations get in, and what is remembered never opens or ends an alert by itself.
 import type { AlertChange } from "./core/advance.ts";
+import type { Look } from "./core/calm.ts";
 import type { Insight, InsightQuery } from "./core/insight.ts";
 import type { HourlyRates } from "./core/interest.ts";
 import type { Prices } from "./core/market.ts";
@@ -78,7 +79,11 @@ function recall({ account, rules, ledger, prices, rates, rows, log }: MemoryPart
   for (const [subject, stored] of restored.stored) subjects.set(subject, remember(subject, rules, stored));
   const written = new Map<Subject, ReadonlySet<string>>(restored.written);
   const ids = new Set(rules.map(({ id }) => id));
-  const calmBefore = (subject: Subject) => subjects.get(subject)?.calmBefore;
+  /** An alert that opens at the first look of all is compared with that look: what happens since is known. */
+  const calmBefore = (subject: Subject): Look | undefined => {
+    const about = subjects.get(subject);
+    return about?.calmBefore ?? (about?.observation && { observation: about.observation, prices: about.prices });
+  };
   const steps = (subject: Subject) => subjects.get(subject)?.steps ?? [];
   const about = { account, isOurs: (rule: string) => ids.has(rule), calmBefore, steps };
   const baselines = createBaselines(about, restored.baselines);

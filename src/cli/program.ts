@@ -50,7 +50,7 @@ function program(): Command {
 
   margind
     .command("demo")
-    .description("replay the crash of March 2020 through the whole program, in about 40 seconds")
+    .description("replay the crash of March 2020 through the whole program, in about 45 seconds")
     .action(async () => (await import("./demo.ts")).demo());
 
   addSimulate(margind);

@@ -349,6 +349,20 @@ rules:
 });
 
 test.each([
+  { share: "1", warns: [] },
+  {
+    share: "0.1",
+    warns: [expect.stringContaining("rules.a.dropsBy.info: is 0.1 %, less than a level moves in a minute")],
+  },
+])("a fall by $share is warned of: $warns", ({ share, warns }) => {
+  const yaml = `${MINIMAL}rules:
+  a: { on: cross, field: marginLevel, dropsBy: { info: ${share} }, within: 5m }
+  b: { on: isolated, field: marginLevel, below: { info: 1.2 } }
+`;
+  expect(load(yaml).warnings).toEqual(warns);
+});
+
+test.each([
   { poll: "0 */5 * * * *", within: "5m", warns: undefined },
   {
     poll: "0 */5 * * * *",

@@ -57,6 +57,11 @@ export function warnOfTime({ draft, source, report, nowMs }: Check, rule: RuleDr
     }
   }
   if (within === undefined || !source.has([...path, "dropsBy"])) return;
+  for (const rung of SEVERITIES) {
+    const pct = rule.dropsBy?.[rung];
+    if (pct !== undefined && pct < 1)
+      report.warn([...path, "dropsBy", rung], `is ${pct} %, less than a level moves in a minute; 10% is a tenth`);
+  }
   if (within > SENSIBLE_MS) {
     report.warn(
       withinPath,
