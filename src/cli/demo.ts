@@ -32,6 +32,7 @@ const MOMENTS = [
 ].map((text) => Date.parse(`2020-${text}Z`));
 const DAY_MS = 86_400_000;
 const DRAIN_MS = 10_000;
+const LATE_MS = 15_000;
 
 /** One of three seconds, two while something fires: the rest is for what is read beside the polls. */
 const POLL = "0-59/3 * * * * *";
@@ -119,6 +120,10 @@ async function untilEnd(daemon: Daemon, { isOver }: DemoClock, path: BarsPath): 
     day = Math.floor(seenMs / DAY_MS);
     process.stdout.write(dayLine(seenMs, path.priceAt("BTCUSDT", seenMs), seen));
   }
+  // What is read every few real seconds may still have to see that something is over.
+  const endMs = systemClock.monoMs() + LATE_MS;
+  while (daemon.store.alerts().length > 0 && systemClock.monoMs() < endMs && !interrupted.aborted)
+    await systemClock.sleep(100);
 }
 
 type DemoClock = ReturnType<typeof demoClock>;
