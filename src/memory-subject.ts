@@ -1,6 +1,15 @@
 // What is remembered of one subject, and how a look changes it. The one thing to know: it changes in place, because hundreds of pairs are
 // looked at every few seconds, and nearly all of them have nothing new to say.
-import { type Calm, type Look, lookBefore, NOT_SEEN, type Step, stepBetween, turned } from "./core/calm.ts";
+import {
+  type Calm,
+  isSameAmounts,
+  type Look,
+  lookBefore,
+  NOT_SEEN,
+  type Step,
+  stepBetween,
+  turned,
+} from "./core/calm.ts";
 import type { Fall } from "./core/drops.ts";
 import type { Prices } from "./core/market.ts";
 import type { Observation } from "./core/observe.ts";
@@ -90,8 +99,7 @@ export function topsFor({ field, ladder }: Rule, text?: string): Tops | undefine
 export function see(about: Remembered, observation: Observation, prices: Prices | undefined): Step | undefined {
   about.isMissing = false;
   if (about.tape.look(observation)) about.isChanged = true;
-  const last = about.observation && { observation: about.observation, prices: about.prices };
-  const step = last && stepBetween(last, { observation, prices });
+  const step = stepOf(about, observation, prices);
   if (!observation.hasDebt) {
     about.observation = undefined;
     about.prices = undefined;
@@ -107,9 +115,16 @@ export function see(about: Remembered, observation: Observation, prices: Prices 
   about.calmBefore = lookBefore(about.calm);
   about.calm = turned(about.calm, observation, prices);
   if (step !== undefined) about.steps = [...about.steps, step];
-  const sinceMs = about.calmBefore?.observation.atMs ?? 0;
-  if (about.steps.some(({ atMs }) => atMs <= sinceMs)) about.steps = about.steps.filter(({ atMs }) => atMs > sinceMs);
+  if (about.steps.length > 0) {
+    const sinceMs = about.calmBefore?.observation.atMs ?? 0;
+    about.steps = about.steps.filter(({ atMs }) => atMs > sinceMs);
+  }
   return step;
+}
+
+function stepOf({ observation: last, prices: then }: Remembered, observation: Observation, prices: Prices | undefined) {
+  if (last === undefined || isSameAmounts(last, observation)) return undefined;
+  return stepBetween({ observation: last, prices: then }, { observation, prices });
 }
 
 /** An alert ended: the next one is compared with now. */
